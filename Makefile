@@ -1,0 +1,57 @@
+# Two commands do everything: `make demo` and `make test`. Each installs what it needs into the user's cache.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+UV_VERSION := 0.13.9
+CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/attune
+UV := $(CACHE)/tools/uv-$(UV_VERSION)/bin/uv
+RUN := PYTHONPATH=tests $(UV) run --frozen
+TESTBED := $(RUN) python -m testbed
+
+.PHONY: help demo test check format image cluster-up cluster-down services-up services-down generate
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  \033[1m%-14s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST) | { [ -t 1 ] && cat || sed 's/\x1b\[[0-9;]*m//g'; }
+
+$(UV):
+	@echo "Installing uv $(UV_VERSION) into $(@D)"
+	@python3 -m venv $(@D)/.. && $(@D)/pip --quiet install uv==$(UV_VERSION)
+
+.venv: $(UV) pyproject.toml executor/pyproject.toml operator/pyproject.toml uv.lock
+	@$(UV) sync --frozen --quiet
+	@touch .venv
+
+demo: .venv ## The whole path on a real cluster: policies, bursts, scaling workers, a killed leader
+	@$(TESTBED) demo
+
+test: .venv check ## Every test: unit, contract, integration, cluster; starts and stops all it needs
+	@$(RUN) pytest
+
+check: .venv ## Lint, formatting, types, import contracts
+	@$(RUN) ruff check
+	@$(RUN) ruff format --check
+	@$(RUN) pyright
+	@$(RUN) lint-imports
+
+format: .venv ## Format and sort imports
+	@$(RUN) ruff check --fix
+	@$(RUN) ruff format
+
+generate: .venv ## Write the CRDs from their models
+	@$(RUN) python -m attune_operator.crds
+
+image: .venv ## Build the operator and worker images and load them into the running cluster
+	@$(TESTBED) image load
+
+cluster-up: .venv ## Start a cluster: a named kubeconfig, kind, or a local node
+	@$(TESTBED) cluster up
+
+cluster-down: .venv ## Take the cluster down without a trace
+	@$(TESTBED) cluster down
+
+services-up: .venv ## Start PostgreSQL and RabbitMQ on this machine, for development without a cluster
+	@$(TESTBED) services up
+
+services-down: .venv ## Stop them
+	@$(TESTBED) services down

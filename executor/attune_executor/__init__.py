@@ -1,0 +1,1 @@
+"""Attune's executor: per-action FIFO queues of executions with a concurrency limit."""

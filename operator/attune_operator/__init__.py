@@ -1,0 +1,1 @@
+"""Kubernetes operator that reconciles ActionQueuePolicy resources into the executor's queues."""
