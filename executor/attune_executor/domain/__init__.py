@@ -1,0 +1,1 @@
+"""The rules of the queues: pure, without I/O or a clock of its own, standard library only."""

@@ -1,0 +1,1 @@
+"""The turn: collect, decide, commit, effect."""

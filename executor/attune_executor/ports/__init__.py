@@ -1,0 +1,1 @@
+"""What the engine needs from the world, in the domain's verbs."""

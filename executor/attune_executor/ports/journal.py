@@ -1,0 +1,119 @@
+"""The durable truth: what was accepted, dispatched and finished. Memory is a cache of it."""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol
+
+from attune_executor.domain.execution import ExecutionStatus
+from attune_executor.domain.policy import QueuePolicy
+from attune_executor.domain.records import TurnRecord
+from attune_executor.domain.stats import QueueStats
+
+
+class JournalError(Exception):
+    """The journal did not answer, or its answer is unknown: forget what is in memory and load again."""
+
+
+class FencedError(JournalError):
+    """Another owner has taken the shard: nothing was written, and nothing more may be."""
+
+
+class SchemaError(JournalError):
+    """The database's schema is not the one this program works with; the message says what to run."""
+
+
+class KnownAction(NamedTuple):
+    """An action as the journal knows it. ``policy`` is None once its policy was removed.
+
+    ``last_order`` is the highest queue order ever given out.
+    """
+
+    action_id: int
+    ref: str
+    enabled: bool
+    policy: QueuePolicy | None
+    last_order: int
+    total_rejected: int
+
+
+class OpenExecution(NamedTuple):
+    """An execution that is not terminal. ``publish_order`` is None while it waits; ``created`` is in Unix seconds."""
+
+    execution_id: int
+    action_id: int
+    queue_order: int
+    status: ExecutionStatus
+    attempt: int
+    publish_order: int | None
+    created: float
+
+
+@dataclass(frozen=True, slots=True)
+class Ownership:
+    """The right to write a shard. ``publish_order`` and ``confirmed_order`` are where the last owner stood."""
+
+    shard: int
+    owner: str
+    epoch: int
+    publish_order: int
+    confirmed_order: int
+
+
+class StoredExecution(NamedTuple):
+    """One execution as stored; times in Unix seconds, ``parameters`` and ``result`` JSON in UTF-8."""
+
+    execution_id: int
+    action_id: int
+    action_ref: str
+    status: ExecutionStatus
+    queue_order: int
+    attempt: int
+    worker: str | None
+    parameters: bytes
+    result: bytes | None
+    created: float
+    started_at: float | None
+    updated: float
+
+
+class Journal(Protocol):
+    """One shard's journal. Every method raises JournalError when the database is away."""
+
+    async def acquire(self, owner: str) -> Ownership:
+        """Take the shard over with the next epoch; from here on the previous owner can write nothing."""
+
+    async def actions(self) -> Sequence[KnownAction]:
+        """Every known action."""
+
+    def open_executions(self) -> AsyncIterator[Sequence[OpenExecution]]:
+        """Executions that are not terminal, in batches, by action and then by queue order."""
+
+    async def save_policy(self, ref: str, policy: QueuePolicy | None) -> int:
+        """Store an action's policy (None: remove it), making the action known; returns the action's id."""
+
+    async def reserve_ids(self, count: int) -> range:
+        """A block of at least ``count`` execution ids, all above every block given out before."""
+
+    async def find_idempotent(self, keys: Sequence[str]) -> Mapping[str, StoredExecution]:
+        """The executions that were accepted under these idempotency keys."""
+
+    async def commit(self, turn: TurnRecord) -> Mapping[int, bytes]:
+        """Write one turn in one transaction, fenced by the epoch.
+
+        A finished record never overwrites a terminal status. Returns the parameters of every
+        ``turn.dispatched`` execution by id.
+
+        Raises:
+            FencedError: another owner has the shard; nothing was written.
+            JournalError: the outcome is unknown.
+        """
+
+    async def execution(self, execution_id: int) -> StoredExecution | None:
+        """One execution, or None where the id is unknown."""
+
+
+class QueueStatsRepository(Protocol):
+    """Persists the statistics that the runbook's SQL reads from ``attune.queue_stats``."""
+
+    async def save(self, stats: Sequence[QueueStats]) -> None:
+        """Insert or replace these actions' rows, in one round trip."""
