@@ -1,0 +1,1 @@
+"""PostgreSQL and RabbitMQ for tests and for development without a cluster."""
