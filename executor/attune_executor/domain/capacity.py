@@ -22,9 +22,13 @@ def required_workers(peak_per_hour: float, average_duration_seconds: float, slot
             f"peak_per_hour={peak_per_hour}, average_duration_seconds={average_duration_seconds} must be 0 or more"
             f" and slots_per_worker={slots_per_worker} 1 or more"
         )
-    # Exact arithmetic: in binary floating point 3600 × 0.1 / 3600 / 0.1-like products round up to one too many.
-    return ceil(Fraction(peak_per_hour).limit_denominator(10**6) * Fraction(average_duration_seconds).limit_denominator(10**6)
-                / 3600 / slots_per_worker)
+    # Exact arithmetic: a product that is whole in decimals must not be rounded up to one worker too many.
+    return ceil(
+        Fraction(peak_per_hour).limit_denominator(10**6)
+        * Fraction(average_duration_seconds).limit_denominator(10**6)
+        / 3600
+        / slots_per_worker
+    )
 
 
 def with_buffer(workers: int, buffer_percent: int) -> int:

@@ -51,6 +51,7 @@ class Broker(Protocol):
 
     async def ensure_pool(self, pool: str) -> None:
         """Make the pool's queue exist, so that a dispatch waits there for its first worker."""
+        ...
 
     async def publish(self, dispatches: Sequence[Dispatch]) -> None:
         """Publish in this order and return once all are confirmed.
@@ -61,10 +62,13 @@ class Broker(Protocol):
 
     async def acknowledge(self, mark: DeliveryMark) -> None:
         """Acknowledge every report up to and including ``mark``; does nothing for a void mark."""
+        ...
 
     @property
     def connected(self) -> bool:
         """Whether the connection is up now."""
+        ...
 
     async def stop(self) -> None:
         """Stop consuming and close; unacknowledged reports will be delivered again to the next owner."""
+        ...

@@ -8,3 +8,4 @@ class Clock(Protocol):
 
     def now(self) -> float:
         """Unix seconds."""
+        ...

@@ -81,21 +81,27 @@ class Journal(Protocol):
 
     async def acquire(self, owner: str) -> Ownership:
         """Take the shard over with the next epoch; from here on the previous owner can write nothing."""
+        ...
 
     async def actions(self) -> Sequence[KnownAction]:
         """Every known action."""
+        ...
 
     def open_executions(self) -> AsyncIterator[Sequence[OpenExecution]]:
         """Executions that are not terminal, in batches, by action and then by queue order."""
+        ...
 
     async def save_policy(self, ref: str, policy: QueuePolicy | None) -> int:
         """Store an action's policy (None: remove it), making the action known; returns the action's id."""
+        ...
 
     async def reserve_ids(self, count: int) -> range:
         """A block of at least ``count`` execution ids, all above every block given out before."""
+        ...
 
     async def find_idempotent(self, keys: Sequence[str]) -> Mapping[str, StoredExecution]:
         """The executions that were accepted under these idempotency keys."""
+        ...
 
     async def commit(self, turn: TurnRecord) -> Mapping[int, bytes]:
         """Write one turn in one transaction, fenced by the epoch.
@@ -107,9 +113,11 @@ class Journal(Protocol):
             FencedError: another owner has the shard; nothing was written.
             JournalError: the outcome is unknown.
         """
+        ...
 
     async def execution(self, execution_id: int) -> StoredExecution | None:
         """One execution, or None where the id is unknown."""
+        ...
 
 
 class QueueStatsRepository(Protocol):
@@ -117,3 +125,4 @@ class QueueStatsRepository(Protocol):
 
     async def save(self, stats: Sequence[QueueStats]) -> None:
         """Insert or replace these actions' rows, in one round trip."""
+        ...

@@ -1,0 +1,1 @@
+"""The ports carried out on real services, and in memory for tests."""

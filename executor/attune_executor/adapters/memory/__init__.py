@@ -1,0 +1,7 @@
+"""The ports in memory: for tests of what lies above them. They pass the contract suites of the real adapters."""
+
+from attune_executor.adapters.memory.broker import MemoryBroker
+from attune_executor.adapters.memory.clock import ManualClock
+from attune_executor.adapters.memory.journal import JournalStore, MemoryJournal, MemoryQueueStatsRepository
+
+__all__ = ["JournalStore", "ManualClock", "MemoryBroker", "MemoryJournal", "MemoryQueueStatsRepository"]

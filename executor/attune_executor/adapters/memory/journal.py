@@ -1,0 +1,214 @@
+"""A journal in memory. What PostgreSQL keeps is in a store that several journals, that is owners, can share."""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from attune_executor.domain.execution import TERMINAL, ExecutionStatus
+from attune_executor.domain.policy import QueuePolicy
+from attune_executor.domain.records import Accepted, Dispatched, Finished, Started, TurnRecord
+from attune_executor.domain.stats import QueueStats
+from attune_executor.ports.journal import (
+    FencedError,
+    JournalError,
+    KnownAction,
+    OpenExecution,
+    Ownership,
+    StoredExecution,
+)
+
+
+@dataclass(slots=True)
+class _Action:
+    action_id: int
+    policy: QueuePolicy | None
+    enabled: bool = True
+
+
+@dataclass(slots=True)
+class _Row:
+    stored: StoredExecution
+    idempotency_key: str | None
+    dispatch_order: int | None
+    publish_order: int | None
+
+
+@dataclass(slots=True)
+class JournalStore:
+    """What survives an owner."""
+
+    epoch: int = 0
+    owner: str = ""
+    publish_order: int = 0
+    confirmed_order: int = 0
+    next_id: int = 1
+    away: bool = False
+    """While True, every call fails as if the database were down."""
+    actions: dict[str, _Action] = field(default_factory=dict[str, _Action])
+    executions: dict[int, _Row] = field(default_factory=dict[int, _Row])
+    stats: dict[int, QueueStats] = field(default_factory=dict[int, QueueStats])
+
+    def check_up(self) -> None:
+        """Fail while away."""
+        if self.away:
+            raise JournalError("the journal is away")
+
+
+class MemoryJournal:
+    """One owner's view of a store."""
+
+    def __init__(self, store: JournalStore | None = None) -> None:
+        self.store = store or JournalStore()
+        self._epoch = 0
+
+    async def acquire(self, owner: str) -> Ownership:
+        """Take the store over."""
+        self.store.check_up()
+        self.store.epoch += 1
+        self.store.owner = owner
+        self._epoch = self.store.epoch
+        return Ownership(0, owner, self._epoch, self.store.publish_order, self.store.confirmed_order)
+
+    async def actions(self) -> Sequence[KnownAction]:
+        """Every known action."""
+        self.store.check_up()
+        return [self._known(ref, action) for ref, action in self.store.actions.items()]
+
+    def _known(self, ref: str, action: _Action) -> KnownAction:
+        orders = [
+            row.stored.queue_order for row in self.store.executions.values() if row.stored.action_id == action.action_id
+        ]
+        stats = self.store.stats.get(action.action_id)
+        return KnownAction(
+            action.action_id,
+            ref,
+            action.enabled,
+            action.policy,
+            last_order=max([*orders, stats.total_enqueued if stats else 0]),
+            total_rejected=stats.total_rejected if stats else 0,
+        )
+
+    async def open_executions(self) -> AsyncIterator[Sequence[OpenExecution]]:
+        """Executions that are not terminal, in one batch."""
+        self.store.check_up()
+        rows = [row for row in self.store.executions.values() if row.stored.status not in TERMINAL]
+        rows.sort(key=lambda row: (row.stored.action_id, row.stored.queue_order))
+        yield [
+            OpenExecution(
+                row.stored.execution_id,
+                row.stored.action_id,
+                row.stored.queue_order,
+                row.stored.status,
+                row.stored.attempt,
+                row.publish_order,
+                row.stored.created,
+            )
+            for row in rows
+        ]
+
+    async def save_policy(self, ref: str, policy: QueuePolicy | None) -> int:
+        """Store or remove an action's policy."""
+        self.store.check_up()
+        action = self.store.actions.setdefault(ref, _Action(len(self.store.actions) + 1, None))
+        action.policy = policy
+        return action.action_id
+
+    async def reserve_ids(self, count: int) -> range:
+        """The next ids."""
+        self.store.check_up()
+        block = range(self.store.next_id, self.store.next_id + count)
+        self.store.next_id = block.stop
+        return block
+
+    async def find_idempotent(self, keys: Sequence[str]) -> Mapping[str, StoredExecution]:
+        """Executions by idempotency key."""
+        self.store.check_up()
+        wanted = set(keys)
+        return {
+            row.idempotency_key: row.stored
+            for row in self.store.executions.values()
+            if row.idempotency_key is not None and row.idempotency_key in wanted
+        }
+
+    async def commit(self, turn: TurnRecord) -> Mapping[int, bytes]:
+        """Apply a turn, unless another owner has taken over."""
+        self.store.check_up()
+        if self._epoch != self.store.epoch:
+            raise FencedError(f"epoch {self._epoch} is over, {self.store.owner} owns the shard")
+        self.store.publish_order = turn.publish_order
+        self.store.confirmed_order = turn.confirmed_order
+        for accepted in turn.accepted:
+            self._accept(accepted)
+        for started in turn.started:
+            self._start(started)
+        for finished in turn.finished:
+            self._finish(finished)
+        dispatched = [self._dispatch(row) for row in turn.dispatched]
+        return {stored.execution_id: stored.parameters for stored in dispatched if stored is not None}
+
+    def _accept(self, row: Accepted) -> None:
+        dispatched = row.dispatch_order is not None
+        stored = StoredExecution(
+            row.execution_id,
+            row.action_id,
+            row.action_ref,
+            ExecutionStatus.SCHEDULED if dispatched else ExecutionStatus.REQUESTED,
+            row.queue_order,
+            attempt=1 if dispatched else 0,
+            worker=None,
+            parameters=row.parameters,
+            result=None,
+            created=row.created,
+            started_at=None,
+            updated=row.created,
+        )
+        self.store.executions[row.execution_id] = _Row(
+            stored, row.idempotency_key, row.dispatch_order, row.dispatch_order
+        )
+
+    def _dispatch(self, row: Dispatched) -> StoredExecution | None:
+        known = self._open(row.execution_id)
+        if known is None:
+            return None
+        known.publish_order = row.publish_order
+        known.dispatch_order = known.dispatch_order or row.publish_order
+        known.stored = known.stored._replace(status=ExecutionStatus.SCHEDULED, attempt=row.attempt)
+        return known.stored
+
+    def _start(self, row: Started) -> None:
+        known = self._open(row.execution_id)
+        if known is not None:
+            known.stored = known.stored._replace(
+                status=ExecutionStatus.RUNNING, worker=row.worker, started_at=row.started_at
+            )
+
+    def _finish(self, row: Finished) -> None:
+        known = self._open(row.execution_id)
+        if known is not None:
+            known.stored = known.stored._replace(
+                status=row.status,
+                result=row.result,
+                worker=row.worker or known.stored.worker,
+                started_at=row.started_at or known.stored.started_at,
+            )
+
+    def _open(self, execution_id: int) -> _Row | None:
+        row = self.store.executions.get(execution_id)
+        return None if row is None or row.stored.status in TERMINAL else row
+
+    async def execution(self, execution_id: int) -> StoredExecution | None:
+        """One execution."""
+        self.store.check_up()
+        row = self.store.executions.get(execution_id)
+        return None if row is None else row.stored
+
+
+class MemoryQueueStatsRepository:
+    """Keeps statistics in the same store."""
+
+    def __init__(self, store: JournalStore) -> None:
+        self._store = store
+
+    async def save(self, stats: Sequence[QueueStats]) -> None:
+        """Insert or replace."""
+        self._store.check_up()
+        self._store.stats.update({row.action_id: row for row in stats})

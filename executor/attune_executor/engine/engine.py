@@ -1,0 +1,154 @@
+"""The queues of one shard, alive: what the API, the operator and the standalone program talk to."""
+
+import asyncio
+from collections.abc import Sequence
+
+import structlog
+
+from attune_executor.domain.policy import QueuePolicy
+from attune_executor.domain.stats import QueueStats
+from attune_executor.domain.submission import ExecutionRequest, Receipt, Refusal
+from attune_executor.engine.completion_listener import CompletionListener
+from attune_executor.engine.dispatcher import Dispatcher
+from attune_executor.engine.inbox import Inbox
+from attune_executor.engine.statistics import Statistics
+from attune_executor.engine.turn_loop import TurnLoop, TurnSettings
+from attune_executor.engine.views import EngineHealth, ExecutionView, UnavailableError
+from attune_executor.ports.broker import Broker
+from attune_executor.ports.clock import Clock
+from attune_executor.ports.journal import Journal, JournalError
+
+_log = structlog.get_logger("attune.engine")
+_DRAIN_SECONDS = 5.0
+
+
+class Engine:
+    """Owns a shard while it runs. To be used from its own loop, except for ``stats`` and ``health``."""
+
+    def __init__(
+        self,
+        owner: str,
+        journal: Journal,
+        broker: Broker,
+        statistics: Statistics,
+        clock: Clock,
+        settings: TurnSettings | None = None,
+    ) -> None:
+        settings = settings or TurnSettings()
+        self._owner = owner
+        self._journal = journal
+        self._broker = broker
+        self._statistics = statistics
+        self._clock = clock
+        self._inbox = Inbox(settings.max_waiting_requests)
+        self._dispatcher = Dispatcher(broker)
+        self._loop = TurnLoop(journal, broker, self._inbox, self._dispatcher, statistics, clock, settings)
+
+    async def run(self) -> None:
+        """Own the shard and turn until ``stop``.
+
+        Raises:
+            FencedError: another owner took the shard over.
+            JournalError: the database was away at the start.
+            BrokerError: the broker was away at the start.
+        """
+        ownership = await self._journal.acquire(self._owner)
+        _log.info("shard acquired", shard=ownership.shard, owner=ownership.owner, epoch=ownership.epoch)
+        self._dispatcher.confirmed_order = ownership.confirmed_order
+        await self._loop.load(ownership)
+        await self._broker.start(CompletionListener(self._inbox).on_report)
+        turning = asyncio.create_task(self._loop.run(ownership), name="turns")
+        dispatching = asyncio.create_task(self._dispatcher.run(), name="dispatcher")
+        counting = asyncio.create_task(self._statistics.run(), name="statistics")
+        tasks = (turning, dispatching, counting)
+        try:
+            # Any of them ending early is a failure of the whole: half an engine would look alive.
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()
+            await self._hand_over()
+        finally:
+            self._loop.serving = False
+            self._inbox.close(UnavailableError("the executor is stopping"))
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            await self._broker.stop()
+
+    def stop(self) -> None:
+        """End after the turn that runs now."""
+        self._loop.stop()
+
+    async def submit(self, requests: Sequence[ExecutionRequest]) -> Sequence[Receipt | Refusal]:
+        """Accept or refuse requests, in order; what is accepted is durable when this returns.
+
+        Raises:
+            UnavailableError: nothing is known to be accepted; retry with the same idempotency keys.
+        """
+        if not self._loop.serving:
+            raise UnavailableError(self._loop.detail)
+        if not self._broker.connected:
+            raise UnavailableError("message broker away")
+        return await self._inbox.submit(requests)
+
+    async def set_policy(self, ref: str, policy: QueuePolicy) -> None:
+        """Declare an action's policy; in force when this returns.
+
+        Raises:
+            UnavailableError: not known to be in force; try again.
+        """
+        await self._inbox.change_policy(ref, policy)
+
+    async def remove_policy(self, ref: str) -> None:
+        """Refuse new executions of the action; what waits drains under the last limit.
+
+        Raises:
+            UnavailableError: not known to be in force; try again.
+        """
+        await self._inbox.change_policy(ref, None)
+
+    def policies(self) -> dict[str, QueuePolicy]:
+        """Declared policies by action."""
+        return {queue.ref: queue.policy for queue in self._loop.manager.queues() if queue.governed}
+
+    def stats(self) -> Sequence[QueueStats]:
+        """The latest picture of every queue, at most a fraction of a second old."""
+        return tuple(self._statistics.snapshot.values())
+
+    def stats_of(self, ref: str) -> QueueStats | None:
+        """One queue as it is now; None where the action is unknown."""
+        queue = self._loop.manager.queue(ref)
+        return None if queue is None else queue.stats(self._clock.now())
+
+    async def execution(self, execution_id: int) -> ExecutionView | None:
+        """One execution, with its place in the queue while it waits; None where the id is unknown.
+
+        Raises:
+            UnavailableError: the database is away.
+        """
+        try:
+            stored = await self._journal.execution(execution_id)
+        except JournalError as error:
+            raise UnavailableError(str(error)) from error
+        queue = None if stored is None else self._loop.manager.queue_of(stored.action_id)
+        if stored is None or queue is None:
+            return None if stored is None else ExecutionView(stored, None, None)
+        position = queue.position(stored.queue_order)
+        if position <= 0:
+            return ExecutionView(stored, None, None)
+        return ExecutionView(stored, position, queue.estimated_wait_seconds(position, self._clock.now()))
+
+    def health(self) -> EngineHealth:
+        """Whether the engine turns."""
+        return EngineHealth(
+            self._loop.serving, self._loop.last_turn_age_seconds, self._broker.connected, self._loop.detail
+        )
+
+    async def _hand_over(self) -> None:
+        """Publish what is committed and record its confirmation, so that the successor repeats nothing."""
+        try:
+            async with asyncio.timeout(_DRAIN_SECONDS):
+                await self._dispatcher.drained()
+                await self._loop.commit_confirmations()
+        except (TimeoutError, JournalError) as error:
+            _log.warning("stopping with dispatches unconfirmed, the successor repeats them", reason=str(error))

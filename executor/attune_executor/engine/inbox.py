@@ -1,0 +1,143 @@
+"""Where commands gather while a turn commits. Everything that changes a queue comes through here."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from attune_executor.domain.policy import QueuePolicy
+from attune_executor.domain.submission import ExecutionRequest, Receipt, Refusal
+from attune_executor.engine.views import UnavailableError
+from attune_executor.ports.broker import WorkerReport
+
+
+@dataclass(slots=True)
+class Submission:
+    """Requests of one caller, answered together once their turn is committed."""
+
+    requests: Sequence[ExecutionRequest]
+    answer: asyncio.Future[Sequence[Receipt | Refusal]]
+
+    def answer_with(self, outcomes: Sequence[Receipt | Refusal]) -> None:
+        """Answer the caller, if it still listens."""
+        if not self.answer.done():
+            self.answer.set_result(outcomes)
+
+
+@dataclass(slots=True)
+class PolicyChange:
+    """A policy to declare for ``ref``, or to remove where ``policy`` is None."""
+
+    ref: str
+    policy: QueuePolicy | None
+    done: asyncio.Future[None]
+
+    def in_force(self) -> None:
+        """Tell the caller, if it still listens."""
+        if not self.done.done():
+            self.done.set_result(None)
+
+
+@dataclass(slots=True)
+class Batch:
+    """The commands of one turn, in the order in which they are applied."""
+
+    policies: list[PolicyChange] = field(default_factory=list[PolicyChange])
+    reports: list[WorkerReport] = field(default_factory=list[WorkerReport])
+    submissions: list[Submission] = field(default_factory=list[Submission])
+
+    @property
+    def request_count(self) -> int:
+        """Requests of all submissions."""
+        return sum(len(submission.requests) for submission in self.submissions)
+
+    def idempotency_keys(self) -> list[str]:
+        """The keys that the requests name."""
+        return [
+            request.idempotency_key
+            for submission in self.submissions
+            for request in submission.requests
+            if request.idempotency_key is not None
+        ]
+
+    def refuse_callers(self, error: Exception) -> None:
+        """Answer everyone who waits on this batch with ``error``."""
+        for submission in self.submissions:
+            if not submission.answer.done():
+                submission.answer.set_exception(error)
+        for change in self.policies:
+            if not change.done.done():
+                change.done.set_exception(error)
+
+
+class Inbox:
+    """Collects commands for the next turn; single loop, no locks.
+
+    Args:
+        max_requests: requests that may wait for a turn; beyond it callers are told to come back, so that memory
+            stays bounded while the database is slow.
+    """
+
+    def __init__(self, max_requests: int) -> None:
+        self._max_requests = max_requests
+        self._batch = Batch()
+        self._requests = 0
+        self._wake = asyncio.Event()
+        self._closed: Exception | None = None
+
+    async def submit(self, requests: Sequence[ExecutionRequest]) -> Sequence[Receipt | Refusal]:
+        """Queue requests for the next turn and wait until it is committed.
+
+        Raises:
+            UnavailableError: too many requests wait already, or the turn failed.
+        """
+        if self._closed is not None:
+            raise self._closed
+        if self._requests + len(requests) > self._max_requests:
+            raise UnavailableError(f"{self._requests} requests wait for the database already")
+        answer: asyncio.Future[Sequence[Receipt | Refusal]] = asyncio.get_running_loop().create_future()
+        self._batch.submissions.append(Submission(requests, answer))
+        self._requests += len(requests)
+        self._wake.set()
+        return await answer
+
+    async def change_policy(self, ref: str, policy: QueuePolicy | None) -> None:
+        """Queue a policy change and wait until it is in force."""
+        if self._closed is not None:
+            raise self._closed
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._batch.policies.append(PolicyChange(ref, policy, done))
+        self._wake.set()
+        await done
+
+    def report(self, report: WorkerReport) -> None:
+        """Queue a worker's report."""
+        self._batch.reports.append(report)
+        self._wake.set()
+
+    def put_back(self, reports: Sequence[WorkerReport]) -> None:
+        """Return the reports of a turn that failed to the front: they are harmless to apply twice."""
+        self._batch.reports[:0] = reports
+        self._wake.set()
+
+    def wake(self) -> None:
+        """Make the next turn come now."""
+        self._wake.set()
+
+    async def wait(self, timeout_seconds: float) -> None:
+        """Return when there is something to do, or after ``timeout_seconds``."""
+        try:
+            async with asyncio.timeout(timeout_seconds):
+                await self._wake.wait()
+        except TimeoutError:
+            return
+
+    def take(self) -> Batch:
+        """Everything collected so far."""
+        batch, self._batch, self._requests = self._batch, Batch(), 0
+        self._wake.clear()
+        return batch
+
+    def close(self, error: Exception) -> None:
+        """Refuse what waits and everything that comes later with ``error``."""
+        self._closed = error
+        self.take().refuse_callers(error)

@@ -1,0 +1,101 @@
+"""Decide: the commands of one batch, applied to the queues in a fixed order. Pure: no await, no clock."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from attune_executor.domain.queue_manager import ExecutionQueueManager, TurnDecision
+from attune_executor.domain.records import Accepted
+from attune_executor.domain.submission import ExecutionRequest, Receipt, Refusal
+from attune_executor.engine.id_allocator import IdAllocator
+from attune_executor.engine.inbox import Batch
+from attune_executor.ports.journal import StoredExecution
+
+_Outcome = Accepted | Receipt | Refusal
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """A decided turn, not yet committed: what to write and publish, and what to answer afterwards."""
+
+    decision: TurnDecision
+    outcomes: Sequence[Sequence[Receipt | Refusal]]
+    """Per submission of the batch, per request."""
+    duplicate_reports: int
+
+
+def decide(
+    manager: ExecutionQueueManager,
+    batch: Batch,
+    policy_ids: Sequence[int],
+    known_keys: Mapping[str, StoredExecution],
+    ids: IdAllocator,
+    confirmed_order: int,
+    now: float,
+) -> Turn:
+    """Apply a batch: policies first, then reports, which free slots, then requests, then fill the slots.
+
+    Args:
+        manager: the queues; changed in place.
+        batch: what to apply.
+        policy_ids: the action id of each of ``batch.policies``.
+        known_keys: executions accepted earlier under the idempotency keys that the batch names.
+        ids: holds at least as many ids as the batch has requests.
+        confirmed_order: publishes up to here are confirmed.
+        now: Unix seconds.
+    """
+    for change, action_id in zip(batch.policies, policy_ids, strict=True):
+        if change.policy is None:
+            manager.remove_policy(change.ref, now)
+        else:
+            manager.set_policy(action_id, change.ref, change.policy, now)
+    duplicates = 0
+    for report in batch.reports:
+        for started in report.started:
+            duplicates += not manager.notify_started(started, now)
+        for finished in report.finished:
+            duplicates += not manager.notify_completion(finished, now)
+    by_key: dict[str, _Outcome] = {}
+    outcomes = [
+        [_submit(manager, request, known_keys, by_key, ids, now) for request in submission.requests]
+        for submission in batch.submissions
+    ]
+    decision = manager.close_turn(confirmed_order, now)
+    return Turn(
+        decision,
+        [[_receipt(manager, outcome) for outcome in submission] for submission in outcomes],
+        duplicates,
+    )
+
+
+def _submit(
+    manager: ExecutionQueueManager,
+    request: ExecutionRequest,
+    known_keys: Mapping[str, StoredExecution],
+    by_key: dict[str, _Outcome],
+    ids: IdAllocator,
+    now: float,
+) -> _Outcome:
+    key = request.idempotency_key
+    if key is not None:
+        stored = known_keys.get(key)
+        if stored is not None:
+            return _repeated(manager, stored)
+        earlier = by_key.get(key)
+        if isinstance(earlier, Accepted):
+            return earlier
+    outcome = manager.submit(request, ids.peek(), now)
+    if isinstance(outcome, Accepted):
+        ids.use()
+        if key is not None:
+            by_key[key] = outcome
+    return outcome
+
+
+def _repeated(manager: ExecutionQueueManager, stored: StoredExecution) -> Receipt:
+    queue = manager.queue_of(stored.action_id)
+    position = max(0, queue.position(stored.queue_order)) if queue is not None else 0
+    return Receipt(stored.execution_id, stored.action_ref, stored.status, position, duplicate=True)
+
+
+def _receipt(manager: ExecutionQueueManager, outcome: _Outcome) -> Receipt | Refusal:
+    return manager.receipt(outcome) if isinstance(outcome, Accepted) else outcome

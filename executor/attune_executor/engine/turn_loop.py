@@ -1,0 +1,207 @@
+"""The turn loop: collect, decide, commit, effect. One writer for all queues of a shard.
+
+While one turn commits, the next collects: batches grow under load and vanish when idle, without a timer to tune.
+Nothing is answered, acknowledged or dispatched before its commit. When a commit fails, its outcome is unknown, so
+memory is thrown away and rebuilt from the journal; reports of that turn are applied again, which is harmless.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from time import monotonic
+
+import structlog
+
+from attune_executor.domain.queue_manager import ExecutionQueueManager
+from attune_executor.engine.backoff import Backoff
+from attune_executor.engine.dispatcher import Dispatcher
+from attune_executor.engine.id_allocator import IdAllocator
+from attune_executor.engine.inbox import Batch, Inbox
+from attune_executor.engine.rebuild import rebuild
+from attune_executor.engine.statistics import Statistics
+from attune_executor.engine.turn import Turn, decide
+from attune_executor.engine.views import UnavailableError
+from attune_executor.ports.broker import Broker, BrokerError, Dispatch
+from attune_executor.ports.clock import Clock
+from attune_executor.ports.journal import FencedError, Journal, JournalError, Ownership, StoredExecution
+
+_log = structlog.get_logger("attune.engine")
+
+
+@dataclass(frozen=True, slots=True)
+class TurnSettings:
+    """How the engine turns.
+
+    Attributes:
+        idle_turn_seconds: longest time between two commits; an idle one proves that the shard is still ours.
+        redispatch_grace_seconds: after a rebuild, how long workers may report executions whose publish was not known
+            to be confirmed, before they are dispatched again.
+        max_waiting_requests: requests that may wait for a turn before callers are told to come back.
+        id_block_size: execution ids reserved at a time.
+    """
+
+    idle_turn_seconds: float = 2.0
+    redispatch_grace_seconds: float = 5.0
+    max_waiting_requests: int = 50_000
+    id_block_size: int = 10_000
+
+
+class TurnLoop:
+    """Owns the queues: applies the inbox's commands turn by turn."""
+
+    def __init__(
+        self,
+        journal: Journal,
+        broker: Broker,
+        inbox: Inbox,
+        dispatcher: Dispatcher,
+        statistics: Statistics,
+        clock: Clock,
+        settings: TurnSettings,
+    ) -> None:
+        self._journal = journal
+        self._broker = broker
+        self._inbox = inbox
+        self._dispatcher = dispatcher
+        self._statistics = statistics
+        self._clock = clock
+        self._settings = settings
+        self._ids = IdAllocator(journal, settings.id_block_size)
+        self._redispatch_at: float | None = None
+        self._stopping = False
+        self._last_turn = monotonic()
+        self.manager = ExecutionQueueManager()
+        """The queues; replaced by a rebuild."""
+        self.serving = False
+        """Whether turns are being committed."""
+        self.detail = "starting"
+        """Why it serves or not, for people."""
+
+    @property
+    def last_turn_age_seconds(self) -> float:
+        """Seconds since the last commit, idle ones included."""
+        return monotonic() - self._last_turn
+
+    def stop(self) -> None:
+        """Take a last turn and return from ``run``."""
+        self._stopping = True
+        self.detail = "stopping"
+        self._inbox.wake()
+
+    async def load(self, ownership: Ownership) -> None:
+        """Restore the queues from the journal and begin to serve.
+
+        Raises:
+            JournalError: the database is away.
+        """
+        started = monotonic()
+        self._dispatcher.forget()
+        self.manager = await rebuild(
+            self._journal,
+            publish_order=max(ownership.publish_order, self.manager.publish_order),
+            confirmed_order=max(ownership.confirmed_order, self._dispatcher.confirmed_order),
+            now=self._clock.now(),
+        )
+        self._statistics.replace(self.manager.queues())
+        self._redispatch_at = monotonic() + self._settings.redispatch_grace_seconds
+        self._last_turn = monotonic()
+        self.serving = True
+        self.detail = "serving"
+        _log.info("queues rebuilt from the journal", seconds=round(monotonic() - started, 3))
+        self._inbox.wake()
+
+    async def run(self, ownership: Ownership) -> None:
+        """Turn until ``stop``.
+
+        Raises:
+            FencedError: another owner took the shard over.
+        """
+        while not self._stopping:
+            await self._inbox.wait(self._settings.idle_turn_seconds)
+            batch = self._inbox.take()
+            try:
+                await self._turn(batch)
+            except FencedError:
+                self.serving = False
+                self.detail = "another executor owns the queues"
+                batch.refuse_callers(UnavailableError(self.detail))
+                raise
+            except JournalError as error:
+                self.serving = False
+                self.detail = f"database away: {error}"
+                _log.warning("commit failed, rebuilding the queues from the journal", reason=str(error))
+                batch.refuse_callers(UnavailableError(self.detail))
+                self._inbox.put_back(batch.reports)
+                await self._load_until_done(ownership)
+        self.serving = False
+
+    async def commit_confirmations(self) -> None:
+        """A last, empty turn: what the broker confirmed need not be dispatched again by the successor.
+
+        Raises:
+            JournalError: the database is away; the successor then repeats what it cannot know.
+        """
+        await self._turn(Batch())
+
+    async def _load_until_done(self, ownership: Ownership) -> None:
+        backoff = Backoff()
+        while not self._stopping:
+            try:
+                await self.load(ownership)
+            except JournalError as error:
+                self.detail = f"database away: {error}"
+                await backoff.wait()
+            else:
+                return
+
+    async def _turn(self, batch: Batch) -> None:
+        policy_ids = [await self._journal.save_policy(change.ref, change.policy) for change in batch.policies]
+        known_keys: Mapping[str, StoredExecution] = {}
+        if keys := batch.idempotency_keys():
+            known_keys = await self._journal.find_idempotent(keys)
+        await self._ids.ensure(batch.request_count)
+        now = self._clock.now()
+        self._redispatch_when_due(now)
+        turn = decide(self.manager, batch, policy_ids, known_keys, self._ids, self._dispatcher.confirmed_order, now)
+        parameters = await self._journal.commit(turn.decision.record)
+        self._last_turn = monotonic()
+        self._publish(turn, parameters, now)
+        for submission, outcomes in zip(batch.submissions, turn.outcomes, strict=True):
+            submission.answer_with(outcomes)
+        for change in batch.policies:
+            change.in_force()
+        self._statistics.touched(turn.decision.changed)
+        await self._acknowledge(batch)
+
+    def _redispatch_when_due(self, now: float) -> None:
+        if self._redispatch_at is None or monotonic() < self._redispatch_at:
+            return
+        self._redispatch_at = None
+        count = self.manager.redispatch_unconfirmed(now)
+        if count:
+            _log.warning("dispatching again what may not have reached the broker", count=count)
+
+    def _publish(self, turn: Turn, parameters: Mapping[int, bytes], now: float) -> None:
+        dispatches: list[tuple[int, Dispatch]] = []
+        for handoff in turn.decision.handoffs:
+            payload = parameters.get(handoff.execution_id) if handoff.parameters is None else handoff.parameters
+            if payload is None:
+                # Someone ended it in the database between two turns: its slot is free for the next.
+                self.manager.notify_ended_elsewhere(handoff.execution_id, now)
+                self._inbox.wake()
+                continue
+            dispatches.append(
+                (
+                    handoff.publish_order,
+                    Dispatch(handoff.execution_id, handoff.action_ref, handoff.attempt, handoff.pool, payload),
+                )
+            )
+        self._dispatcher.enqueue(dispatches)
+
+    async def _acknowledge(self, batch: Batch) -> None:
+        if not batch.reports:
+            return
+        try:
+            await self._broker.acknowledge(batch.reports[-1].mark)
+        except BrokerError as error:
+            # The broker delivers them again, and applying them again changes nothing.
+            _log.warning("reports not acknowledged", reason=str(error))
