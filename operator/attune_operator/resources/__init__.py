@@ -1,0 +1,27 @@
+"""The custom resources as models: the source of truth of the CRDs and the operator's view of their objects."""
+
+from attune_operator.resources.policy import ActionQueuePolicy, Metadata
+from attune_operator.resources.spec import ActionQueuePolicySpec, DepthBand, ScalingMode, WorkersSpec
+from attune_operator.resources.status import (
+    ActionQueuePolicyStatus,
+    Condition,
+    ConditionStatus,
+    ConditionType,
+    ScalingStatus,
+    WorkersStatus,
+)
+
+__all__ = [
+    "ActionQueuePolicy",
+    "ActionQueuePolicySpec",
+    "ActionQueuePolicyStatus",
+    "Condition",
+    "ConditionStatus",
+    "ConditionType",
+    "DepthBand",
+    "Metadata",
+    "ScalingMode",
+    "ScalingStatus",
+    "WorkersSpec",
+    "WorkersStatus",
+]

@@ -1,0 +1,40 @@
+"""The ActionQueuePolicy as a whole object of the Kubernetes API."""
+
+from datetime import datetime
+from typing import Final
+
+from pydantic import Field
+
+from attune_operator.resources.schema import ResourceModel
+from attune_operator.resources.spec import ActionQueuePolicySpec
+from attune_operator.resources.status import ActionQueuePolicyStatus
+
+GROUP: Final = "attune.io"
+VERSION: Final = "v1alpha1"
+KIND: Final = "ActionQueuePolicy"
+PLURAL: Final = "actionqueuepolicies"
+
+
+class Metadata(ResourceModel):
+    """What the operator reads of an object's metadata."""
+
+    name: str
+    namespace: str
+    uid: str
+    generation: int
+    resource_version: str
+    creation_timestamp: datetime
+
+
+class ActionQueuePolicy(ResourceModel):
+    """An ActionQueuePolicy bounds and orders the executions of one action and lets its workers follow the load.
+
+    Executions of an action wait in one queue, first in, first out, and never more than `concurrency` run at a time.
+    """
+
+    metadata: Metadata
+    spec: ActionQueuePolicySpec
+    """What is wanted."""
+
+    status: ActionQueuePolicyStatus = Field(default=ActionQueuePolicyStatus())
+    """What is."""

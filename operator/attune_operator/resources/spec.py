@@ -1,0 +1,199 @@
+"""What an SRE writes: the spec of an ActionQueuePolicy."""
+
+from enum import StrEnum
+from typing import Self
+
+from attune_executor.domain.policy import DEFAULT_MAX_QUEUE_LENGTH, DEFAULT_POOL, Admission, QueuePolicy
+from pydantic import ConfigDict, Field, model_validator
+
+from attune_operator.resources.schema import ResourceModel, between, rules
+
+
+class ScalingMode(StrEnum):
+    """Who sets the number of workers."""
+
+    AUTO = "Auto"
+    """The operator scales the Deployment."""
+    RECOMMEND = "Recommend"
+    """The operator publishes what it would do and changes nothing."""
+    OFF = "Off"
+    """The operator leaves the Deployment alone."""
+
+
+class DepthBand(ResourceModel):
+    """From this many waiting executions on, grow the workers by this much."""
+
+    waiting: int = between(
+        1, 1_000_000_000, "waiting is the depth at which the band begins: set it to 1 or more"
+    )
+    """Depth of the queue, in waiting executions, at which the band begins."""
+
+    add_percent: int = between(
+        0, 1000, "addPercent is a share of the current workers: set it between 0 and 1000"
+    )
+    """Workers to add, as a percentage of the current ones, rounded up."""
+
+
+DEFAULT_DEPTH_BANDS = (
+    DepthBand(waiting=10, add_percent=25),
+    DepthBand(waiting=50, add_percent=50),
+    DepthBand(waiting=100, add_percent=100),
+)
+"""The runbook's table "Capacity Recommendations"."""
+
+
+class ScaleDown(ResourceModel):
+    """How carefully workers are taken away."""
+
+    stabilization_seconds: int = between(
+        0,
+        86_400,
+        "stabilizationSeconds must be between 0 (scale down at once) and 86400",
+        default=300,
+    )
+    """Workers are removed down to the highest number that was recommended within this many seconds, so that a lull does
+    not cost the workers that the next burst needs."""
+
+
+class WorkersSpec(ResourceModel):
+    """The worker Deployment that runs the action and how it follows the load."""
+
+    model_config = ConfigDict(
+        json_schema_extra=rules(
+            (
+                "self.minReplicas <= self.maxReplicas",
+                "minReplicas must not be above maxReplicas: lower minReplicas or raise maxReplicas",
+            )
+        )
+    )
+
+    deployment: str = Field(
+        min_length=1,
+        max_length=63,
+        json_schema_extra=rules(
+            (
+                "self.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?$')",
+                "deployment must be the name of a Deployment: lower-case letters, digits and '-'",
+            )
+        ),
+    )
+    """Name of the worker Deployment in this namespace; also the name of the worker pool that its pods serve. Policies
+    may share a Deployment: what they need adds up. Leave spec.replicas out of the Deployment's manifest, since the
+    operator sets it."""
+
+    slots_per_worker: int = between(
+        1,
+        1000,
+        "slotsPerWorker must be between 1 and 1000: what one worker pod is started with as --slots",
+        default=10,
+    )
+    """Executions that one worker pod runs at a time, as its --slots says. Where policies that share a Deployment
+    disagree, the smallest counts."""
+
+    min_replicas: int = between(
+        0, 10_000, "minReplicas must be between 0 (no worker while nothing waits) and 10000", default=1
+    )
+    """Workers that are kept even when idle. 0 lets an idle Deployment go to no pods at all."""
+
+    max_replicas: int = between(
+        1, 10_000, "maxReplicas must be between 1 and 10000; to stop the action set admission to Hold"
+    )
+    """Workers that are never exceeded, whatever the load."""
+
+    mode: ScalingMode = ScalingMode.AUTO
+    """Auto: the operator scales the Deployment. Recommend: it publishes in status what it would do and changes nothing.
+    Off: it leaves the Deployment alone. Where policies that share a Deployment disagree, the most cautious one wins."""
+
+    buffer_percent: int = between(
+        0, 1000, "bufferPercent is added to the workers the peak needs: set it between 0 and 1000", default=50
+    )
+    """Reserve on top of the workers that the measured peak needs, as a percentage, rounded up."""
+
+    depth_bands: tuple[DepthBand, ...] = Field(
+        default=DEFAULT_DEPTH_BANDS,
+        max_length=10,
+        json_schema_extra=rules(
+            (
+                "self.all(band, self.exists_one(other, other.waiting == band.waiting))",
+                "each band of depthBands must begin at another depth: change or remove the second of two equal waiting",
+            )
+        ),
+    )
+    """Growth by the depth of the queue, for load that the measured peak does not explain: the band with the highest
+    `waiting` that the queue has reached applies, one step at most every 30 seconds."""
+
+    peak_window_seconds: int = between(
+        60,
+        86_400,
+        "peakWindowSeconds must be between 60 (the resolution of the measurement) and 86400",
+        default=3600,
+    )
+    """How far back the peak of requests per hour and the average duration look, in seconds. A burst keeps its workers
+    for this long."""
+
+    scale_down: ScaleDown = ScaleDown()
+    """How carefully workers are taken away."""
+
+    @model_validator(mode="after")
+    def _minimum_within_maximum(self) -> Self:
+        if self.min_replicas > self.max_replicas:
+            raise ValueError(f"minReplicas {self.min_replicas} is above maxReplicas {self.max_replicas}")
+        return self
+
+
+class ActionQueuePolicySpec(ResourceModel):
+    """The limits of one action's queue and the workers that serve it."""
+
+    action_ref: str = Field(
+        min_length=1,
+        max_length=253,
+        json_schema_extra=rules(
+            (
+                "self == oldSelf",
+                "actionRef cannot be changed: create another policy for the other action and delete this one",
+            ),
+            (
+                "self.matches('^[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?$')",
+                "actionRef must be a pack and an action such as core.http.get: letters, digits, '.', '_' and '-'",
+            ),
+        ),
+    )
+    """The action whose executions this policy queues, for example core.http.get. Cannot be changed. Of two policies for
+    one action the older one is in force."""
+
+    concurrency: int = between(
+        1,
+        1_000_000,
+        "concurrency must be 1 or more; to start no executions set admission to Hold (new ones wait)"
+        " or Closed (new ones are refused)",
+    )
+    """Executions of the action that may run at a time. Lowering it starts nothing until enough of those that run have
+    finished; raising it starts waiting ones at once."""
+
+    max_queue_length: int = between(
+        0,
+        100_000_000,
+        "maxQueueLength must be 0 or more; 0 refuses whatever cannot start at once",
+        default=DEFAULT_MAX_QUEUE_LENGTH,
+    )
+    """Executions that may wait. Beyond it a request is refused with `Queue full (max length: N)`."""
+
+    admission: Admission = Admission.OPEN
+    """Open: accept and start executions. Hold: accept them and start none. Closed: refuse new ones while those that
+    wait drain."""
+
+    workers: WorkersSpec | None = None
+    """The Deployment that runs the action and how it follows the load. Without it the action runs in the worker pool
+    `default` and nothing is scaled."""
+
+    def queue_policy(self) -> QueuePolicy:
+        """What the executor enforces of this spec."""
+        if self.workers is None:
+            return QueuePolicy(self.concurrency, self.max_queue_length, self.admission, DEFAULT_POOL)
+        return QueuePolicy(
+            concurrency=self.concurrency,
+            max_queue_length=self.max_queue_length,
+            admission=self.admission,
+            pool=self.workers.deployment,
+            peak_window_seconds=self.workers.peak_window_seconds,
+        )

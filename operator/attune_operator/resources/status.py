@@ -1,0 +1,181 @@
+"""What an SRE reads: the status of an ActionQueuePolicy."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated
+
+from pydantic import Field
+
+from attune_operator.resources.schema import ResourceModel
+from attune_operator.resources.spec import ScalingMode
+
+Count = Annotated[int, Field(ge=0)]
+
+
+class ConditionType(StrEnum):
+    """The conditions that a policy reports."""
+
+    READY = "Ready"
+    SATURATED = "Saturated"
+    SCALING_LIMITED = "ScalingLimited"
+    WORKERS_AVAILABLE = "WorkersAvailable"
+    STUCK = "Stuck"
+
+
+class ConditionStatus(StrEnum):
+    """Whether a condition holds."""
+
+    TRUE = "True"
+    FALSE = "False"
+    UNKNOWN = "Unknown"
+
+
+class Condition(ResourceModel):
+    """One aspect of the policy's state."""
+
+    type: str = Field(max_length=316)
+    """Ready: the policy is in force. Saturated: executions wait although all that may run do, or the queue is full.
+    ScalingLimited: the load asks for more workers than a limit allows. WorkersAvailable: a worker pod is ready.
+    Stuck: the queue has work and has not moved for 10 minutes."""
+
+    status: ConditionStatus
+    """True, False or Unknown."""
+
+    observed_generation: Count | None = None
+    """The generation of the policy that the condition was computed from."""
+
+    last_transition_time: datetime
+    """When the status last changed."""
+
+    reason: str = Field(min_length=1, max_length=1024)
+    """Why, in one CamelCase word."""
+
+    message: str = Field(max_length=32768)
+    """Why, in a sentence, and what to do."""
+
+
+class WorkersStatus(ResourceModel):
+    """The worker Deployment at a glance."""
+
+    current: Count | None = None
+    """Workers that the Deployment is set to (its spec.replicas)."""
+
+    ready: Count | None = None
+    """Worker pods that are ready."""
+
+    desired: Count | None = None
+    """Workers that the operator wants."""
+
+
+class ScalingStatus(ResourceModel):
+    """The last scaling decision, step by step: what was measured, what followed, and which limit had the last word.
+
+    Where policies share the Deployment, the measurements are their sums.
+    """
+
+    mode: ScalingMode
+    """Mode in force for the Deployment."""
+
+    shared_with: tuple[str, ...] = Field(default=(), json_schema_extra={"x-kubernetes-list-type": "set"})
+    """Other policies whose needs were added up for the same Deployment."""
+
+    peak_per_hour: Count
+    """Highest rate of arrivals of any minute in the peak window, in executions per hour."""
+
+    average_duration_seconds: float | None = None
+    """Mean run time of the executions that finished in the peak window, weighted by their arrivals; absent before the
+    first one finishes."""
+
+    waiting: Count
+    """Executions that waited."""
+
+    active: Count
+    """Executions that were dispatched and not finished."""
+
+    slots_per_worker: Count
+    """Executions that one worker runs at a time."""
+
+    base_workers: Count
+    """peakPerHour × averageDurationSeconds / 3600 / slotsPerWorker, rounded up: the runbook's formula."""
+
+    buffered_workers: Count
+    """baseWorkers with the buffer added."""
+
+    depth_band_percent: Count
+    """Growth of the depth band that applied; 0 below the first one."""
+
+    depth_workers: Count
+    """Workers that the depth of the queue asked for; 0 when it asked for none."""
+
+    active_workers: Count
+    """Workers that the active executions occupy: never fewer."""
+
+    concurrency_cap: Count
+    """Workers that the concurrency limits can keep busy: more could only idle."""
+
+    min_replicas: Count
+    """Lower bound in force."""
+
+    max_replicas: Count
+    """Upper bound in force."""
+
+    recommended: Count
+    """Workers that the measurements ask for, within all limits, before the stabilization window."""
+
+    desired: Count
+    """Workers after the stabilization window: the decision."""
+
+    reason: str
+    """What decided, in one CamelCase word."""
+
+    message: str
+    """The decision in a sentence."""
+
+    last_scale_time: datetime | None = None
+    """When the operator last changed the number of workers."""
+
+
+class ActionQueuePolicyStatus(ResourceModel):
+    """How the queue is doing, and why it has that many workers."""
+
+    observed_generation: Count | None = None
+    """The generation of the policy that this status was computed from."""
+
+    conditions: tuple[Condition, ...] = Field(
+        default=(),
+        json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["type"]},
+    )
+    """Ready, Saturated, ScalingLimited, WorkersAvailable and Stuck."""
+
+    queue_length: Count | None = None
+    """Executions that wait."""
+
+    active_count: Count | None = None
+    """Executions that are dispatched and not finished."""
+
+    max_concurrent: Count | None = None
+    """The concurrency limit in force."""
+
+    oldest_enqueued_at: datetime | None = None
+    """When the execution at the head of the queue was accepted; absent when none waits."""
+
+    total_enqueued: Count | None = None
+    """Executions accepted since the action was first known."""
+
+    total_completed: Count | None = None
+    """Executions that reached a terminal status since the action was first known."""
+
+    total_rejected: Count | None = None
+    """Requests refused since the action was first known."""
+
+    estimated_wait_seconds: Count | None = None
+    """How long an execution that is accepted now is expected to wait; absent while that cannot be told."""
+
+    last_updated: datetime | None = None
+    """When anything in the queue last changed."""
+
+    workers: WorkersStatus | None = None
+    """The worker Deployment; absent without spec.workers."""
+
+    scaling: ScalingStatus | None = None
+    """The last scaling decision; absent without spec.workers and in mode Off."""
