@@ -1,0 +1,271 @@
+"""ExecutionQueueManager, rule by rule."""
+
+from attune_executor.domain.execution import ExecutionStatus
+from attune_executor.domain.policy import Admission, QueuePolicy
+from attune_executor.domain.queue_manager import ExecutionQueueManager, TurnDecision
+from attune_executor.domain.records import Accepted, Finished, Started
+from attune_executor.domain.submission import ExecutionRequest, Refusal, RefusalCode
+
+NOW = 1_000_000.0
+
+
+class Driver:
+    """Speaks to a manager of one action in the words of a test."""
+
+    def __init__(self, policy: QueuePolicy, ref: str = "core.echo") -> None:
+        self.manager = ExecutionQueueManager()
+        self.ref = ref
+        self.next_id = 100
+        self.manager.set_policy(1, ref, policy, NOW)
+
+    def submit(self, count: int = 1, ref: str | None = None) -> list[Accepted | Refusal]:
+        outcomes: list[Accepted | Refusal] = []
+        for _ in range(count):
+            self.next_id += 1
+            outcomes.append(self.manager.submit(ExecutionRequest(ref or self.ref, b"{}"), self.next_id, NOW))
+        return outcomes
+
+    def finish(self, *execution_ids: int) -> list[bool]:
+        return [
+            self.manager.notify_completion(
+                Finished(execution_id, 1, ExecutionStatus.SUCCEEDED, b"null", "w", NOW - 2, NOW), NOW
+            )
+            for execution_id in execution_ids
+        ]
+
+    def set_policy(self, policy: QueuePolicy) -> None:
+        self.manager.set_policy(1, self.ref, policy, NOW)
+
+    def close(self) -> TurnDecision:
+        return self.manager.close_turn(0, NOW)
+
+    def dispatched(self) -> list[int]:
+        return [handoff.execution_id for handoff in self.close().handoffs]
+
+
+def counts(driver: Driver) -> tuple[int, int]:
+    queue = driver.manager.queue(driver.ref)
+    assert queue is not None
+    return len(queue.waiting), queue.active_count
+
+
+def test_dispatches_in_order_up_to_the_limit() -> None:
+    driver = Driver(QueuePolicy(concurrency=2))
+    driver.submit(5)
+    assert driver.dispatched() == [101, 102]
+    assert counts(driver) == (3, 2)
+    driver.finish(102)
+    assert driver.dispatched() == [103]
+    driver.finish(101, 103)
+    assert driver.dispatched() == [104, 105]
+    assert counts(driver) == (0, 2)
+
+
+def test_an_execution_dispatched_in_its_own_turn_is_one_row() -> None:
+    driver = Driver(QueuePolicy(concurrency=1))
+    driver.submit(2)
+    record = driver.close().record
+    assert [(row.execution_id, row.queue_order, row.dispatch_order) for row in record.accepted] == [
+        (101, 1, 1),
+        (102, 2, None),
+    ]
+    assert record.dispatched == []
+    driver.finish(101)
+    record = driver.close().record
+    assert [(row.execution_id, row.attempt, row.publish_order) for row in record.dispatched] == [(102, 1, 2)]
+
+
+def test_a_burst_on_an_idle_queue_may_fill_slots_and_queue() -> None:
+    driver = Driver(QueuePolicy(concurrency=3, max_queue_length=2))
+    outcomes = driver.submit(6)
+    assert [isinstance(outcome, Accepted) for outcome in outcomes] == [True] * 5 + [False]
+    refusal = outcomes[-1]
+    assert isinstance(refusal, Refusal)
+    assert refusal.code is RefusalCode.QUEUE_FULL
+    assert refusal.message == "Queue full (max length: 2)"
+    assert refusal.retry_after_seconds == 1
+
+
+def test_a_queue_length_of_zero_never_waits() -> None:
+    driver = Driver(QueuePolicy(concurrency=1, max_queue_length=0))
+    first, second = driver.submit(2)
+    assert isinstance(first, Accepted)
+    assert isinstance(second, Refusal)
+
+
+def test_retry_after_follows_the_measured_duration() -> None:
+    driver = Driver(QueuePolicy(concurrency=1, max_queue_length=1))
+    driver.submit(2)
+    driver.close()
+    driver.manager.notify_completion(Finished(101, 1, ExecutionStatus.SUCCEEDED, None, "w", NOW - 20, NOW), NOW)
+    driver.submit(1)
+    (refusal,) = driver.submit(1)
+    assert isinstance(refusal, Refusal)
+    assert refusal.retry_after_seconds == 20
+
+
+def test_a_duplicate_completion_frees_no_second_slot() -> None:
+    driver = Driver(QueuePolicy(concurrency=1))
+    driver.submit(3)
+    driver.close()
+    assert driver.finish(101, 101) == [True, False]
+    assert driver.dispatched() == [102]
+    assert driver.finish(101) == [False]
+    assert driver.dispatched() == []
+    assert counts(driver) == (1, 1)
+
+
+def test_a_lowered_limit_starts_nothing_until_below_it() -> None:
+    driver = Driver(QueuePolicy(concurrency=3))
+    driver.submit(6)
+    driver.close()
+    driver.set_policy(QueuePolicy(concurrency=1))
+    assert driver.dispatched() == []
+    driver.finish(101, 102)
+    assert driver.dispatched() == []
+    driver.finish(103)
+    assert driver.dispatched() == [104]
+
+
+def test_a_raised_limit_fills_its_slots_at_once() -> None:
+    driver = Driver(QueuePolicy(concurrency=1))
+    driver.submit(6)
+    driver.close()
+    driver.set_policy(QueuePolicy(concurrency=4))
+    assert driver.dispatched() == [102, 103, 104]
+
+
+def test_hold_accepts_and_starts_nothing() -> None:
+    driver = Driver(QueuePolicy(concurrency=2, admission=Admission.HOLD))
+    assert all(isinstance(outcome, Accepted) for outcome in driver.submit(2))
+    assert driver.dispatched() == []
+    driver.set_policy(QueuePolicy(concurrency=2))
+    assert driver.dispatched() == [101, 102]
+
+
+def test_closed_refuses_and_drains() -> None:
+    driver = Driver(QueuePolicy(concurrency=1))
+    driver.submit(2)
+    driver.close()
+    driver.set_policy(QueuePolicy(concurrency=1, admission=Admission.CLOSED))
+    (refusal,) = driver.submit(1)
+    assert isinstance(refusal, Refusal)
+    assert refusal.code is RefusalCode.ACTION_DISABLED
+    driver.finish(101)
+    assert driver.dispatched() == [102]
+
+
+def test_a_removed_policy_refuses_and_drains_under_its_last_limit() -> None:
+    driver = Driver(QueuePolicy(concurrency=2))
+    driver.submit(4)
+    driver.close()
+    driver.manager.remove_policy("core.echo", NOW)
+    (refusal,) = driver.submit(1)
+    assert isinstance(refusal, Refusal)
+    assert refusal.code is RefusalCode.UNKNOWN_ACTION
+    driver.finish(101, 102)
+    assert driver.dispatched() == [103, 104]
+
+
+def test_an_unknown_action_is_refused_and_changes_nothing() -> None:
+    driver = Driver(QueuePolicy(concurrency=1))
+    driver.close()
+    (refusal,) = driver.submit(1, ref="core.nope")
+    assert isinstance(refusal, Refusal)
+    assert refusal.code is RefusalCode.UNKNOWN_ACTION
+    decision = driver.close()
+    assert (decision.record.accepted, decision.handoffs, decision.changed) == ([], [], [])
+
+
+def test_queues_take_turns_for_their_slots() -> None:
+    driver = Driver(QueuePolicy(concurrency=3))
+    driver.manager.set_policy(2, "core.other", QueuePolicy(concurrency=2), NOW)
+    driver.submit(3)
+    driver.submit(2, ref="core.other")
+    assert driver.dispatched() == [101, 104, 102, 105, 103]
+
+
+def test_started_and_finished_in_one_turn_is_one_row() -> None:
+    driver = Driver(QueuePolicy(concurrency=1))
+    driver.submit(1)
+    driver.close()
+    assert driver.manager.notify_started(Started(101, 1, "w", NOW), NOW)
+    driver.finish(101)
+    record = driver.close().record
+    assert record.started == []
+    assert [row.execution_id for row in record.finished] == [101]
+
+
+def test_positions_count_from_the_head() -> None:
+    driver = Driver(QueuePolicy(concurrency=1))
+    accepted = [outcome for outcome in driver.submit(3) if isinstance(outcome, Accepted)]
+    driver.close()
+    receipts = [driver.manager.receipt(row) for row in accepted]
+    assert [(receipt.status, receipt.queue_position) for receipt in receipts] == [
+        (ExecutionStatus.SCHEDULED, 0),
+        (ExecutionStatus.REQUESTED, 1),
+        (ExecutionStatus.REQUESTED, 2),
+    ]
+
+
+def test_an_execution_ended_in_the_database_frees_its_slot_and_is_not_written() -> None:
+    driver = Driver(QueuePolicy(concurrency=1))
+    driver.submit(2)
+    driver.close()
+    assert driver.manager.notify_ended_elsewhere(101, NOW)
+    decision = driver.close()
+    assert decision.record.finished == []
+    assert [handoff.execution_id for handoff in decision.handoffs] == [102]
+
+
+def restored(*, confirmed: bool, started: bool) -> ExecutionQueueManager:
+    manager = ExecutionQueueManager(publish_order=7)
+    manager.restore_action(
+        1, "core.echo", QueuePolicy(concurrency=1), enabled=True, last_order=12, total_rejected=4, now=NOW
+    )
+    manager.restore_active(110, 1, attempt=1, started=started, confirmed=confirmed)
+    manager.restore_waiting(111, 1, 11, NOW - 30)
+    manager.restore_waiting(112, 1, 12, NOW - 20)
+    return manager
+
+
+def test_a_restored_queue_knows_its_counters_and_starts_nothing_beyond_the_limit() -> None:
+    manager = restored(confirmed=True, started=False)
+    assert manager.close_turn(0, NOW).handoffs == []
+    queue = manager.queue("core.echo")
+    assert queue is not None
+    stats = queue.stats(NOW)
+    assert (stats.queue_length, stats.active_count, stats.oldest_enqueued_at) == (2, 1, NOW - 30)
+    assert (stats.total_enqueued, stats.total_completed, stats.total_rejected) == (12, 9, 4)
+    assert queue.position(12) == 2
+    assert manager.redispatch_unconfirmed(NOW) == 0
+
+
+def test_an_unconfirmed_dispatch_is_repeated_with_the_next_attempt() -> None:
+    manager = restored(confirmed=False, started=False)
+    assert manager.redispatch_unconfirmed(NOW) == 1
+    decision = manager.close_turn(0, NOW)
+    assert [(handoff.execution_id, handoff.attempt, handoff.publish_order) for handoff in decision.handoffs] == [
+        (110, 2, 8)
+    ]
+    assert [tuple(row) for row in decision.record.dispatched] == [(110, 2, 8)]
+    assert manager.redispatch_unconfirmed(NOW) == 0
+
+
+def test_an_unconfirmed_dispatch_that_a_worker_reports_is_not_repeated() -> None:
+    manager = restored(confirmed=False, started=False)
+    assert manager.notify_started(Started(110, 1, "w", NOW), NOW)
+    assert manager.redispatch_unconfirmed(NOW) == 0
+    manager = restored(confirmed=False, started=True)
+    assert manager.redispatch_unconfirmed(NOW) == 0
+
+
+def test_load_counts_arrivals_and_run_time() -> None:
+    driver = Driver(QueuePolicy(concurrency=5))
+    driver.submit(5)
+    driver.close()
+    driver.finish(101, 102)
+    queue = driver.manager.queue("core.echo")
+    assert queue is not None
+    load = queue.stats(NOW).load
+    assert (load.peak_per_hour, load.average_duration_seconds) == (300.0, 2.0)
