@@ -1,0 +1,285 @@
+"""The turn loop on the ports in memory: durability, order and limits through crashes and outages."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager, suppress
+
+import pytest
+
+from attune_executor.adapters.memory import (
+    JournalStore,
+    ManualClock,
+    MemoryBroker,
+    MemoryJournal,
+    MemoryQueueStatsRepository,
+)
+from attune_executor.domain.execution import ExecutionStatus
+from attune_executor.domain.policy import QueuePolicy
+from attune_executor.domain.records import Finished, Started
+from attune_executor.domain.submission import ExecutionRequest, Receipt, Refusal
+from attune_executor.engine.engine import Engine
+from attune_executor.engine.statistics import Statistics
+from attune_executor.engine.turn_loop import TurnSettings
+from attune_executor.engine.views import UnavailableError
+from attune_executor.ports.broker import Dispatch
+from attune_executor.ports.journal import FencedError
+
+REF = "core.echo"
+
+
+class World:
+    """What outlives an engine, and the engines that come and go."""
+
+    def __init__(self) -> None:
+        self.store = JournalStore()
+        self.broker = MemoryBroker()
+        self.clock = ManualClock()
+
+    def engine(self, owner: str = "one", grace_seconds: float = 0.0) -> Engine:
+        statistics = Statistics(self.clock, MemoryQueueStatsRepository(self.store), coalesce_seconds=0.01)
+        settings = TurnSettings(idle_turn_seconds=0.02, redispatch_grace_seconds=grace_seconds)
+        return Engine(owner, MemoryJournal(self.store), self.broker, statistics, self.clock, settings)
+
+    @asynccontextmanager
+    async def running(self, engine: Engine | None = None) -> AsyncGenerator[Engine]:
+        engine = engine or self.engine()
+        task = asyncio.create_task(engine.run())
+        try:
+            await until(lambda: engine.health().serving or task.done())
+            yield engine
+        finally:
+            engine.stop()
+            await task
+
+    @asynccontextmanager
+    async def killed(self) -> AsyncGenerator[Engine]:
+        """An engine that vanishes at the end of the block without a last word."""
+        engine = self.engine()
+        task = asyncio.create_task(engine.run())
+        try:
+            await until(lambda: engine.health().serving or task.done())
+            yield engine
+        finally:
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
+
+    def pool(self) -> list[Dispatch]:
+        return list(self.broker.pools.get("default", ()))
+
+    def finish(self, *dispatches: Dispatch) -> None:
+        now = self.clock.now()
+        self.broker.report(
+            finished=[
+                Finished(item.execution_id, item.attempt, ExecutionStatus.SUCCEEDED, b'"ok"', "w", now, now)
+                for item in dispatches
+            ]
+        )
+
+    def statuses(self) -> list[ExecutionStatus]:
+        return [row.stored.status for row in self.store.executions.values()]
+
+
+async def until(condition: Callable[[], bool], timeout_seconds: float = 5.0) -> None:
+    async with asyncio.timeout(timeout_seconds):
+        while not condition():
+            await asyncio.sleep(0.001)
+
+
+def requests(count: int, key: str | None = None) -> list[ExecutionRequest]:
+    return [ExecutionRequest(REF, b'{"n": %d}' % number, key) for number in range(count)]
+
+
+async def accepted(submission: Awaitable[Sequence[Receipt | Refusal]]) -> list[Receipt]:
+    outcomes = await submission
+    receipts = [outcome for outcome in outcomes if isinstance(outcome, Receipt)]
+    assert len(receipts) == len(outcomes)
+    return receipts
+
+
+@pytest.fixture
+def world() -> World:
+    return World()
+
+
+async def test_from_request_to_result(world: World) -> None:
+    async with world.running() as engine:
+        await engine.set_policy(REF, QueuePolicy(concurrency=2))
+        receipts = await accepted(engine.submit(requests(3)))
+        assert [receipt.queue_position for receipt in receipts] == [0, 0, 1]
+        await until(lambda: len(world.pool()) == 2)
+        assert [item.parameters for item in world.pool()] == [b'{"n": 0}', b'{"n": 1}']
+        waiting = await engine.execution(receipts[2].execution_id)
+        assert waiting is not None
+        assert waiting.queue_position == 1
+        world.finish(world.pool()[0])
+        await until(lambda: len(world.pool()) == 3)
+        assert world.pool()[2].parameters == b'{"n": 2}'
+        world.finish(*world.pool()[1:])
+        await until(lambda: world.statuses() == [ExecutionStatus.SUCCEEDED] * 3)
+        view = await engine.execution(receipts[0].execution_id)
+        assert view is not None
+        assert (view.stored.status, view.stored.result, view.queue_position) == (
+            ExecutionStatus.SUCCEEDED,
+            b'"ok"',
+            None,
+        )
+        await until(lambda: world.broker.unacknowledged == 0)
+        await until(lambda: [stats.total_completed for stats in engine.stats()] == [3])
+        await until(lambda: [stats.total_completed for stats in world.store.stats.values()] == [3])
+
+
+async def test_a_killed_owner_loses_nothing_and_repeats_nothing_confirmed(world: World) -> None:
+    async with world.killed() as engine:
+        await engine.set_policy(REF, QueuePolicy(concurrency=2))
+        await engine.submit(requests(5))
+        await until(lambda: world.store.confirmed_order == 2)
+    first = world.pool()
+    async with world.running() as engine:
+        assert engine.policies() == {REF: QueuePolicy(concurrency=2)}
+        stats = engine.stats_of(REF)
+        assert stats is not None
+        assert (stats.queue_length, stats.active_count, stats.total_enqueued) == (3, 2, 5)
+        world.finish(*first)
+        await until(lambda: len(world.pool()) == 4)
+        world.finish(*world.pool()[2:])
+        await until(lambda: len(world.pool()) == 5)
+        world.finish(world.pool()[4])
+        await until(lambda: world.statuses() == [ExecutionStatus.SUCCEEDED] * 5)
+    assert [item.execution_id for item in world.pool()] == sorted(world.store.executions)
+    assert {item.attempt for item in world.pool()} == {1}
+
+
+async def test_a_committed_dispatch_that_never_reached_the_broker_is_repeated(world: World) -> None:
+    async with world.killed() as engine:
+        await engine.set_policy(REF, QueuePolicy(concurrency=1))
+        submission = asyncio.create_task(engine.submit(requests(1)))
+        # The broker fails between the check at the door and the publish.
+        await asyncio.sleep(0)
+        world.broker.away = True
+        await submission
+    world.broker.away = False
+    assert world.pool() == []
+    async with world.running():
+        await until(lambda: [item.attempt for item in world.pool()] == [2])
+
+
+async def test_a_worker_report_within_the_grace_prevents_the_repetition(world: World) -> None:
+    async with world.killed() as engine:
+        await engine.set_policy(REF, QueuePolicy(concurrency=1))
+        submission = asyncio.create_task(engine.submit(requests(1)))
+        await asyncio.sleep(0)
+        world.broker.away = True
+        await submission
+    world.broker.away = False
+    (execution_id,) = world.store.executions
+    async with world.running(world.engine(grace_seconds=0.2)):
+        world.broker.report(started=[Started(execution_id, 1, "w", world.clock.now())])
+        await until(lambda: world.statuses() == [ExecutionStatus.RUNNING])
+        turn = world.store.publish_order
+        await asyncio.sleep(0.3)  # the grace itself passes; several idle turns lie in it
+        assert world.store.publish_order == turn
+        assert world.pool() == []
+
+
+async def test_a_graceful_stop_leaves_nothing_unconfirmed(world: World) -> None:
+    async with world.running() as engine:
+        await engine.set_policy(REF, QueuePolicy(concurrency=3))
+        await engine.submit(requests(3))
+    assert world.store.confirmed_order == world.store.publish_order == 3
+
+
+async def test_a_successor_fences_the_owner(world: World) -> None:
+    first = world.engine("first")
+    task = asyncio.create_task(first.run())
+    await until(lambda: first.health().serving)
+    await first.set_policy(REF, QueuePolicy(concurrency=1))
+    await MemoryJournal(world.store).acquire("second")
+    with pytest.raises(UnavailableError):
+        await first.submit(requests(1))
+    with pytest.raises(FencedError, match="second owns the shard"):
+        await task
+    assert world.store.executions == {}
+
+
+async def test_a_database_outage_refuses_callers_and_recovers(world: World) -> None:
+    async with world.running() as engine:
+        await engine.set_policy(REF, QueuePolicy(concurrency=1))
+        await engine.submit(requests(2))
+        await until(lambda: len(world.pool()) == 1)
+        world.store.away = True
+        world.finish(world.pool()[0])
+        await until(lambda: not engine.health().serving)
+        with pytest.raises(UnavailableError, match="database away"):
+            await engine.submit(requests(1))
+        world.store.away = False
+        await until(lambda: len(world.pool()) == 2)
+        assert world.statuses() == [ExecutionStatus.SUCCEEDED, ExecutionStatus.SCHEDULED]
+        await accepted(engine.submit(requests(1)))
+
+
+async def test_a_broker_outage_refuses_callers_and_publishes_later(world: World) -> None:
+    async with world.running() as engine:
+        await engine.set_policy(REF, QueuePolicy(concurrency=2))
+        await engine.submit(requests(3))
+        await until(lambda: len(world.pool()) == 2)
+        world.broker.away = True
+        world.finish(world.pool()[0])
+        with pytest.raises(UnavailableError, match="message broker away"):
+            await engine.submit(requests(1))
+        await until(lambda: world.statuses().count(ExecutionStatus.SCHEDULED) == 2)
+        world.broker.away = False
+        await until(lambda: len(world.pool()) == 3)
+
+
+async def test_one_idempotency_key_is_one_execution(world: World) -> None:
+    async with world.running() as engine:
+        await engine.set_policy(REF, QueuePolicy(concurrency=1))
+        first, second = await accepted(engine.submit(requests(2, key="k")))
+        assert first == second
+        (third,) = await accepted(engine.submit(requests(1, key="k")))
+        assert (third.execution_id, third.duplicate) == (first.execution_id, True)
+        assert len(world.store.executions) == 1
+
+
+async def test_policy_changes_bite_at_once(world: World) -> None:
+    async with world.running() as engine:
+        await engine.set_policy(REF, QueuePolicy(concurrency=1, max_queue_length=3))
+        outcomes = await engine.submit(requests(5))
+        assert [isinstance(outcome, Refusal) for outcome in outcomes] == [False] * 4 + [True]
+        await engine.set_policy(REF, QueuePolicy(concurrency=3, max_queue_length=3))
+        await until(lambda: len(world.pool()) == 3)
+        await engine.remove_policy(REF)
+        (refusal,) = await engine.submit(requests(1))
+        assert isinstance(refusal, Refusal)
+        assert engine.policies() == {}
+
+
+async def test_reports_are_applied_again_after_a_reconnect_without_effect(world: World) -> None:
+    async with world.running() as engine:
+        await engine.set_policy(REF, QueuePolicy(concurrency=1))
+        await engine.submit(requests(3))
+        await until(lambda: len(world.pool()) == 1)
+        world.finish(world.pool()[0])
+        world.finish(world.pool()[0])
+        world.broker.reconnect()
+        await until(lambda: world.broker.unacknowledged == 0)
+        await until(lambda: len(world.pool()) == 2)
+        assert world.statuses().count(ExecutionStatus.SUCCEEDED) == 1
+
+
+async def test_callers_beyond_the_bound_are_told_to_come_back(world: World) -> None:
+    statistics = Statistics(world.clock, None)
+    engine = Engine(
+        "one",
+        MemoryJournal(world.store),
+        world.broker,
+        statistics,
+        world.clock,
+        TurnSettings(max_waiting_requests=10, idle_turn_seconds=0.02),
+    )
+    async with world.running(engine):
+        await engine.set_policy(REF, QueuePolicy(concurrency=1))
+        with pytest.raises(UnavailableError, match="wait for the database"):
+            await engine.submit(requests(11))
+        await accepted(engine.submit(requests(10)))
