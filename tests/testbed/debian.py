@@ -1,15 +1,15 @@
 """Debian packages that the testbed needs, installed when this process may and they are missing.
 
-Only programs are wanted from a package, never the service that it would start: invoke-rc.d is told to start nothing
-while apt-get runs, and on a machine with systemd the new units are disabled afterwards, so that a reboot starts nothing
-either. Several testbed processes may ask at once; they take turns.
+Only programs are wanted from a package, never the service that it would start: invoke-rc.d is told to start
+nothing while apt-get runs, and on a machine with systemd the new units are disabled afterwards, so that a
+reboot starts nothing either. Several testbed processes may ask at once; they take turns.
 """
 
 import fcntl
 import os
 import shutil
 import subprocess
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -80,7 +80,7 @@ def _apt_get(arguments: Sequence[str]) -> subprocess.CompletedProcess[str]:
 
 
 @contextmanager
-def _services_held_back(packages: Sequence[str]) -> Iterator[None]:
+def _services_held_back(packages: Sequence[str]) -> Generator[None]:
     """Keep maintainer scripts from starting services now, and systemd from starting them at the next boot."""
     _restore_policy()  # an installation that was killed could not
     denies_already = POLICY.exists() and _policy_verdict() == DENIED

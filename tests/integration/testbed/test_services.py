@@ -32,7 +32,9 @@ def test_a_wrong_password_is_refused(postgres_server: PostgresServer, rabbitmq_s
     with pytest.raises(psycopg.OperationalError, match="password authentication failed"):
         psycopg.connect(f"postgresql://attune:wrong@127.0.0.1:{postgres_server.port}/attune")
     answer = httpx.get(
-        f"http://127.0.0.1:{rabbitmq_server.management_port}/api/overview", auth=("attune", "wrong"), trust_env=False
+        f"http://127.0.0.1:{rabbitmq_server.management_port}/api/overview",
+        auth=("attune", "wrong"),
+        trust_env=False,
     )
     assert answer.status_code == httpx.codes.UNAUTHORIZED
 
@@ -53,9 +55,7 @@ def test_a_template_is_prepared_once_and_copied(postgres_server: PostgresServer)
     assert len(prepared) == 1
 
 
-def test_fresh_databases_and_vhosts_are_cheap(
-    postgres_server: PostgresServer, rabbitmq_server: RabbitMQServer
-) -> None:
+def test_fresh_databases_and_vhosts_are_cheap(postgres_server: PostgresServer, rabbitmq_server: RabbitMQServer) -> None:
     started = time.perf_counter()
     database = postgres_server.create_database()
     database_seconds = time.perf_counter() - started

@@ -1,4 +1,6 @@
-"""A server as a Docker container of the development image, for machines without PostgreSQL's and RabbitMQ's programs."""
+"""A server as a Docker container of the development image, for machines without PostgreSQL's and RabbitMQ's
+programs.
+"""
 
 import os
 import signal

@@ -1,10 +1,11 @@
-"""Pytest fixtures: one PostgreSQL and one RabbitMQ for a test run, a fresh database and virtual host for each test.
+"""Pytest fixtures: one PostgreSQL and one RabbitMQ for a test run, a fresh database and virtual host for each
+test.
 
-Both servers are launched as soon as the first test asks for either, if any collected test needs the other, so that the
-slower one starts beside the faster one and its tests.
+Both servers are launched as soon as the first test asks for either, if any collected test needs the other,
+so that the slower one starts beside the faster one and its tests.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 
 import pytest
@@ -13,7 +14,7 @@ from testbed.services.postgres import PostgresServer
 from testbed.services.rabbitmq import RabbitMQServer
 from testbed.services.server import Server
 
-SERVERS: dict[str, type[Server]] = {"rabbitmq_server": RabbitMQServer, "postgres_server": PostgresServer}
+SERVERS: dict[str, Callable[[], Server]] = {"rabbitmq_server": RabbitMQServer, "postgres_server": PostgresServer}
 
 
 @pytest.fixture(scope="session")
@@ -24,9 +25,9 @@ def _launched_servers(request: pytest.FixtureRequest) -> Iterator[dict[str, Serv
     }
     with ExitStack() as stack:
         servers: dict[str, Server] = {}
-        for fixture, server_type in SERVERS.items():
+        for fixture, make_server in SERVERS.items():
             if fixture in needed:
-                servers[fixture] = server_type()
+                servers[fixture] = make_server()
                 stack.callback(servers[fixture].discard)
                 servers[fixture].launch()
         yield servers

@@ -10,7 +10,7 @@ from pathlib import Path
 import psutil
 
 from testbed.services.program import SCRIPTS, Description
-from testbed.services.reaper import Reaper, kill_tree
+from testbed.services.reaper import Reaper, kill_all, kill_tree
 
 STOP_SECONDS = 30
 LOG_LINES = 25
@@ -80,8 +80,7 @@ class HostProgram:
             raise RuntimeError(
                 f"{self._description.name} did not stop within {STOP_SECONDS} s:\n{self.log_tail()}"
             ) from error
-        for survivor in family:
-            kill_tree(survivor)
+        kill_all(family)
 
     def kill(self) -> None:
         process = self._running()

@@ -1,7 +1,7 @@
 """TCP ports for servers that are about to start.
 
-A port that the kernel hands out for port 0 may be given to an outgoing connection before the server binds it. So ports
-come from below the range of outgoing connections, and each is handed out once in a process.
+A port that the kernel hands out for port 0 may be given to an outgoing connection before the server binds
+it. So ports come from below the range of outgoing connections, and each is handed out once in a process.
 """
 
 import secrets

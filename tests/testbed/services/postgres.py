@@ -1,7 +1,7 @@
 """A PostgreSQL server of one's own, and a fresh database in it for every test.
 
-A database is copied from a template, which takes a fraction of the time that migrations would: prepare a template once,
-copy it as often as needed.
+A database is copied from a template, which takes a fraction of the time that migrations would: prepare a
+template once, copy it as often as needed.
 """
 
 import secrets
@@ -70,9 +70,7 @@ class PostgresServer(Server):
         Nobody may be connected to the template meanwhile: PostgreSQL refuses the copy.
         """
         name = f"test_{secrets.token_hex(6)}"
-        self._execute(
-            sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), sql.Identifier(template))
-        )
+        self._execute(sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), sql.Identifier(template)))
         return name
 
     def drop_database(self, name: str) -> None:

@@ -1,7 +1,7 @@
 """A server program that can be started, killed and frozen, wherever it runs.
 
-The failure tests speak to this interface alone, so that they are the same for a process of this machine and for a
-container.
+The failure tests speak to this interface alone, so that they are the same for a process of this machine and
+for a container.
 """
 
 from collections.abc import Mapping

@@ -1,6 +1,7 @@
 """A RabbitMQ broker of one's own, and a fresh virtual host in it for every test.
 
-Virtual hosts are made through the management plugin's HTTP API: rabbitmqctl would start an Erlang machine for each.
+Virtual hosts are made through the management plugin's HTTP API: rabbitmqctl would start an Erlang machine
+for each.
 """
 
 import secrets

@@ -1,20 +1,31 @@
 """Cleans up after a test run that died without saying goodbye.
 
-Fixtures stop what they started, but not when their process is killed. So each server has a reaper beside it: a process
-of its own session that holds the reading end of a pipe. When the writing end closes, for whatever reason, it kills what
-it was told of, removes the directories and containers, and leaves. An orderly stop uses the same path: it closes the pipe
-and waits. Everything is named by id: a process by its id and start time, never by its name.
+Fixtures stop what they started, but not when their process is killed. So each server has a reaper beside
+it: a process of its own session that holds the reading end of a pipe. When the writing end closes, for
+whatever reason, it kills what it was told of, removes the directories and containers, and leaves. An
+orderly stop uses the same path: it closes the pipe and waits. Everything is named by id: a process by its
+id and start time, never by its name.
 """
 
+import contextlib
 import json
 import shutil
 import subprocess
 import sys
-from typing import Literal, TypeAlias
+import time
+from dataclasses import asdict, dataclass
+from typing import Literal
 
 import psutil
 
-Kind: TypeAlias = Literal["process", "directory", "container"]
+KILL_SECONDS = 10
+
+
+@dataclass(frozen=True)
+class _Order:
+    kind: Literal["process", "directory", "container"]
+    name: str
+    created: float = 0.0
 
 
 class Reaper:
@@ -27,25 +38,25 @@ class Reaper:
 
     def remove_process(self, process: psutil.Process) -> None:
         """Have this process and its descendants killed at the end."""
-        self._tell("process", [process.pid, process.create_time()])
+        self._tell(_Order("process", str(process.pid), process.create_time()))
 
     def remove_directory(self, path: str) -> None:
         """Have this directory removed at the end, after the processes."""
-        self._tell("directory", path)
+        self._tell(_Order("directory", path))
 
     def remove_container(self, name: str) -> None:
         """Have this Docker container removed at the end."""
-        self._tell("container", name)
+        self._tell(_Order("container", name))
 
     def close(self) -> None:
         """Remove everything now and wait until it is gone."""
         self._process.communicate()
 
-    def _tell(self, kind: Kind, value: object) -> None:
+    def _tell(self, order: _Order) -> None:
         pipe = self._process.stdin
         if pipe is None:
             raise RuntimeError("the reaper was started without its pipe")
-        pipe.write(json.dumps([kind, value]) + "\n")
+        pipe.write(json.dumps(asdict(order)) + "\n")
         pipe.flush()
 
 
@@ -53,15 +64,31 @@ def kill_tree(root: psutil.Process) -> None:
     """Kill a process and its descendants; the root is stopped first so that it starts no new ones meanwhile."""
     try:
         root.suspend()
-        doomed = [root, *root.children(recursive=True)]
+        kill_all([root, *root.children(recursive=True)])
     except psutil.NoSuchProcess:
         return
+
+
+def kill_all(doomed: list[psutil.Process]) -> None:
+    """Kill these processes and wait until none runs any more.
+
+    Orphans among them stay in the process table until init collects them, which may take it a second: not waited for.
+    """
     for process in doomed:
-        try:
+        with contextlib.suppress(psutil.NoSuchProcess):
             process.kill()
-        except psutil.NoSuchProcess:
-            continue
-    psutil.wait_procs(doomed, timeout=10)
+    deadline = time.monotonic() + KILL_SECONDS
+    while any(_runs(process) for process in doomed):
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"processes {[process.pid for process in doomed]} survive SIGKILL")
+        time.sleep(0.01)
+
+
+def _runs(process: psutil.Process) -> bool:
+    try:
+        return process.status() not in {psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD}
+    except psutil.NoSuchProcess:
+        return False
 
 
 def _kill_same(pid: int, created: float) -> None:
@@ -75,15 +102,15 @@ def _kill_same(pid: int, created: float) -> None:
 
 
 def _main() -> None:
-    orders: list[tuple[Kind, object]] = [(order[0], order[1]) for order in map(json.loads, sys.stdin)]
-    for kind, value in orders:
-        if kind == "process" and isinstance(value, list):
-            _kill_same(int(value[0]), float(value[1]))
-    for kind, value in orders:
-        if kind == "container":
-            subprocess.run(["docker", "rm", "--force", "--volumes", str(value)], capture_output=True, check=False)
-        elif kind == "directory":
-            shutil.rmtree(str(value), ignore_errors=True)
+    orders = [_Order(**json.loads(line)) for line in sys.stdin]
+    for order in orders:
+        if order.kind == "process":
+            _kill_same(int(order.name), order.created)
+    for order in orders:
+        if order.kind == "container":
+            subprocess.run(["docker", "rm", "--force", "--volumes", order.name], capture_output=True, check=False)
+        elif order.kind == "directory":
+            shutil.rmtree(order.name, ignore_errors=True)
 
 
 if __name__ == "__main__":

@@ -63,9 +63,7 @@ class Server(ABC):
             if not self._program.is_running():
                 raise ServiceError(f"{self.name} ended while starting:\n{self._program.log_tail()}")
             if time.monotonic() > deadline:
-                raise ServiceError(
-                    f"{self.name} does not answer after {START_SECONDS} s:\n{self._program.log_tail()}"
-                )
+                raise ServiceError(f"{self.name} does not answer after {START_SECONDS} s:\n{self._program.log_tail()}")
             time.sleep(POLL_SECONDS)
 
     def start(self) -> None:
