@@ -1,0 +1,3 @@
+module attune.example/testbed/pause
+
+go 1.24
