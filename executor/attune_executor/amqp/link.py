@@ -1,0 +1,244 @@
+"""A connection to the broker that comes back by itself.
+
+Everything that lives on a connection (channels, consumers, delivery tags) is made new with each one and dies with it:
+that is a session. Anything that goes wrong with a session ends it whole, so that there is one way to recover and not
+one for each part. aio-pika's own robust connection restores piece by piece and hides when delivery tags turn void.
+"""
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any, Final, TypeAlias
+
+import aio_pika
+import structlog
+from aio_pika.abc import AbstractChannel, AbstractConnection
+from aio_pika.exceptions import CONNECTION_EXCEPTIONS, ChannelPreconditionFailed, ProbableAuthenticationError
+from aiormq.abc import AbstractChannel as UnderlyingChannel
+from aiormq.connection import DEFAULT_PORTS
+from yarl import URL
+
+from attune_executor.amqp.topology import Exchanges, QueueType, declare
+from attune_executor.ports.broker import BrokerError
+
+# 15 s: a broker that vanished without closing the connection is noticed within 45 s instead of three minutes.
+_HEARTBEAT_SECONDS: Final = 15
+_CONNECT_TIMEOUT_SECONDS: Final = 10
+_FIRST_DELAY_SECONDS: Final = 0.2
+_LONGEST_DELAY_SECONDS: Final = 5.0
+
+_log: Final = structlog.get_logger("attune.broker")
+
+
+@dataclass(eq=False)
+class Session:
+    """One connected period, numbered by ``generation``.
+
+    Publishing and consuming have a connection each: a broker that is short of memory or disk stops reading from
+    those that publish, and acknowledgements, which would relieve it, must not wait behind them.
+    """
+
+    generation: int
+    consuming: AbstractChannel
+    publishing: AbstractChannel
+    deliveries: UnderlyingChannel
+    """The consuming channel without the layer above it: messages and acknowledgements by the thousand."""
+    exchanges: Exchanges
+    connections: tuple[AbstractConnection, AbstractConnection]
+    on_end: Callable[[], None]
+    lost: asyncio.Future[str] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
+    """Done with the reason once the session is over."""
+
+    def end(self, reason: str) -> None:
+        """Let the link close this session and open the next."""
+        if not self.lost.done():
+            self.lost.set_result(reason)
+            self.on_end()
+
+
+Prepare: TypeAlias = Callable[[Session], Awaitable[None]]
+
+
+class Link:
+    """Keeps a session open.
+
+    Args:
+        url: AMQP URL with the credentials; never shown.
+        name: shows in the connections' names at the broker.
+        queue_type: for every queue that is declared on this link.
+    """
+
+    def __init__(self, url: str, name: str, queue_type: QueueType) -> None:
+        self._url = URL(url)
+        self._name = name
+        self.address = f"{self._url.host}:{self._url.port or DEFAULT_PORTS[self._url.scheme]}"
+        """Where the broker is, without the credentials."""
+        self.queue_type = queue_type
+        self._generation = 0
+        self._session: Session | None = None
+        self._up = asyncio.Event()
+        self._keeper: asyncio.Task[None] | None = None
+
+    @property
+    def session(self) -> Session | None:
+        """The session that is open now."""
+        return self._session if self._up.is_set() else None
+
+    async def start(self, prepare: Prepare) -> None:
+        """Open the first session.
+
+        Args:
+            prepare: declares what this program needs beyond the common topology and consumes, on every new session.
+
+        Raises:
+            BrokerError: when that fails; nothing is left running.
+        """
+        session = await self._open(prepare)
+        self._become(session)
+        self._keeper = asyncio.create_task(self._keep(session, prepare), name=f"{self._name} link")
+
+    async def stop(self) -> None:
+        """Close; what is not acknowledged will be delivered again."""
+        if self._keeper is not None:
+            self._keeper.cancel()
+            await asyncio.wait({self._keeper})
+        if self._session is not None:
+            self._session.end("stopped")
+            await _close(self._session.connections)
+
+    def require(self) -> Session:
+        """The session that is open now.
+
+        Raises:
+            BrokerError: when none is.
+        """
+        session = self.session
+        if session is None:
+            raise BrokerError(f"not connected to the broker at {self.address}; reconnecting")
+        return session
+
+    async def connected(self) -> Session:
+        """Wait for an open session."""
+        while (session := self.session) is None:
+            await self._up.wait()
+        return session
+
+    def _become(self, session: Session) -> None:
+        self._session = session
+        if not session.lost.done():
+            self._up.set()
+
+    async def _keep(self, session: Session, prepare: Prepare) -> None:
+        while True:
+            reason = await session.lost
+            _log.warning("connection to the broker lost", broker=self.address, reason=reason)
+            await _close(session.connections)
+            delay = _FIRST_DELAY_SECONDS
+            while True:
+                # Spread out: all workers lose a broker at the same moment.
+                await asyncio.sleep(delay * random.uniform(0.5, 1.0))  # noqa: S311 - no secret depends on it
+                try:
+                    session = await self._open(prepare)
+                except BrokerError as error:
+                    delay = min(delay * 2, _LONGEST_DELAY_SECONDS)
+                    _log.warning("cannot connect to the broker", reason=str(error), retry_within_seconds=delay)
+                else:
+                    self._become(session)
+                    _log.info("connected to the broker again", broker=self.address)
+                    break
+
+    async def _open(self, prepare: Prepare) -> Session:
+        # In a task of its own: aio-pika cancels what waits on a connection that dies, and that must not look like a
+        # cancellation of whoever asked for the session.
+        opening = asyncio.create_task(self._open_session(prepare))
+        try:
+            await asyncio.wait({opening})
+        except asyncio.CancelledError:
+            opening.cancel()
+            await asyncio.wait({opening})
+            raise
+        if opening.cancelled():
+            raise BrokerError(f"the broker at {self.address} closed the connection while it was set up")
+        return opening.result()
+
+    async def _open_session(self, prepare: Prepare) -> Session:
+        opened: list[AbstractConnection] = []
+        try:
+            consuming = await self._connect("consume", opened)
+            publishing = await self._connect("publish", opened)
+            consuming_channel, publishing_channel = await _channel(consuming), await _channel(publishing)
+            self._generation += 1
+            session = Session(
+                generation=self._generation,
+                consuming=consuming_channel,
+                publishing=publishing_channel,
+                deliveries=await consuming_channel.get_underlay_channel(),
+                exchanges=await declare(publishing_channel, self.queue_type),
+                connections=(consuming, publishing),
+                on_end=self._up.clear,
+            )
+            _watch(session)
+            await prepare(session)
+        except BaseException as error:
+            await _close(opened)
+            if isinstance(error, CONNECTION_EXCEPTIONS):
+                raise BrokerError(self._explain(error)) from error
+            raise
+        return session
+
+    async def _connect(self, purpose: str, opened: list[AbstractConnection]) -> AbstractConnection:
+        options: dict[str, Any] = {} if "heartbeat" in self._url.query else {"heartbeat": _HEARTBEAT_SECONDS}
+        connection = await aio_pika.connect(
+            self._url,
+            timeout=_CONNECT_TIMEOUT_SECONDS,
+            client_properties={"connection_name": f"{self._name} {purpose}"},
+            **options,
+        )
+        opened.append(connection)
+        return connection
+
+    def _explain(self, error: BaseException) -> str:
+        if isinstance(error, ProbableAuthenticationError):
+            return f"the broker at {self.address} refused the user or password: check the URL's credentials"
+        if isinstance(error, ChannelPreconditionFailed):
+            return (
+                f"the broker at {self.address} has a queue or exchange with other settings ({_reason(error)}):"
+                " set message_queue.queue_type as it was, or delete that queue once it is empty"
+            )
+        return f"cannot use the broker at {self.address}: {_reason(error)}"
+
+
+def _watch(session: Session) -> None:
+    """End ``session`` with the first of its parts."""
+
+    def over(_sender: object, error: BaseException | None) -> None:
+        session.end(_reason(error))
+
+    for part in (*session.connections, session.consuming, session.publishing):
+        part.close_callbacks.add(over)
+    # As it does where the queue is deleted. To declare everything anew is the remedy for that too.
+    session.deliveries.on_consumer_cancel_callbacks.add(
+        lambda frame: session.end(f"the broker cancelled consumer {frame.consumer_tag}")
+    )
+
+
+def _reason(error: BaseException | None) -> str:
+    if error is None:
+        return "closed"
+    text = str(error)
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+async def _channel(connection: AbstractConnection) -> AbstractChannel:
+    channel = connection.channel(publisher_confirms=True, on_return_raises=True)
+    await channel.initialize()
+    return channel
+
+
+async def _close(connections: tuple[AbstractConnection, ...] | list[AbstractConnection]) -> None:
+    for connection in connections:
+        # What is closed because it broke may fail to close; it is gone either way.
+        with suppress(*CONNECTION_EXCEPTIONS):
+            await connection.close()

@@ -1,0 +1,87 @@
+"""Exchanges and queues, declared by whoever comes first and with the same arguments by everyone."""
+
+import re
+from enum import StrEnum
+from typing import Any, Final, NamedTuple
+
+from aio_pika import ExchangeType
+from aio_pika.abc import AbstractChannel, AbstractExchange, AbstractQueue
+
+EXECUTIONS_EXCHANGE: Final = "attune.executions"
+DEAD_LETTER_EXCHANGE: Final = "attune.dlx"
+DEAD_LETTER_QUEUE: Final = "attune.dead-letter"
+COMPLETED_QUEUE: Final = "execution.completed"
+STATUS_QUEUE: Final = "execution.status"
+
+_POOL_NAME: Final = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
+
+# A quorum queue of RabbitMQ 4 gives a message up after 20 deliveries by default, and each worker that drains or dies
+# counts as one. What passes this limit is dead-lettered, where it can be seen.
+_DELIVERY_LIMIT: Final = 1000
+# A worker acknowledges when an execution is done, and that may take days; the default is 30 minutes. RabbitMQ before
+# 3.12 does not know the argument: there `consumer_timeout` in rabbitmq.conf has to be raised.
+_WORKER_ACKNOWLEDGEMENT_TIMEOUT_MS: Final = 7 * 24 * 3600 * 1000
+
+
+class QueueType(StrEnum):
+    """How the broker keeps messages: on one node, or replicated over a cluster."""
+
+    CLASSIC = "classic"
+    QUORUM = "quorum"
+
+
+class Exchanges(NamedTuple):
+    """What to publish to, on the channel that declared them."""
+
+    executions: AbstractExchange
+    dead_letters: AbstractExchange
+
+
+def pool_queue_name(pool: str) -> str:
+    """The queue of a worker pool.
+
+    Raises:
+        ValueError: when ``pool`` is not a DNS label: others would be wildcards or clash as routing keys.
+    """
+    if not _POOL_NAME.fullmatch(pool):
+        raise ValueError(
+            f"worker pool {pool!r}: use 1 to 63 lower-case letters, digits and hyphens, not a hyphen first or last"
+        )
+    return f"worker.{pool}.executions"
+
+
+async def declare(channel: AbstractChannel, queue_type: QueueType) -> Exchanges:
+    """Declare what every program relies on: the exchanges, the dead letters, the queues of reports."""
+    executions = await channel.declare_exchange(EXECUTIONS_EXCHANGE, ExchangeType.TOPIC, durable=True)
+    dead_letters = await channel.declare_exchange(DEAD_LETTER_EXCHANGE, ExchangeType.TOPIC, durable=True)
+    dead_letter_queue = await channel.declare_queue(
+        DEAD_LETTER_QUEUE, durable=True, arguments={"x-queue-type": queue_type.value}
+    )
+    await dead_letter_queue.bind(dead_letters, "#")
+    await _declare_queue(channel, COMPLETED_QUEUE, queue_type)
+    await _declare_queue(channel, STATUS_QUEUE, queue_type)
+    return Exchanges(executions, dead_letters)
+
+
+async def declare_pool(channel: AbstractChannel, pool: str, queue_type: QueueType) -> AbstractQueue:
+    """Declare a pool's queue, after the rest; raises ValueError as `pool_queue_name` does."""
+    return await _declare_queue(
+        channel, pool_queue_name(pool), queue_type, {"x-consumer-timeout": _WORKER_ACKNOWLEDGEMENT_TIMEOUT_MS}
+    )
+
+
+async def _declare_queue(
+    channel: AbstractChannel, name: str, queue_type: QueueType, more_arguments: dict[str, Any] | None = None
+) -> AbstractQueue:
+    arguments: dict[str, Any] = {
+        "x-queue-type": queue_type.value,
+        "x-dead-letter-exchange": DEAD_LETTER_EXCHANGE,
+        "x-dead-letter-routing-key": name,
+        **(more_arguments or {}),
+    }
+    if queue_type is QueueType.QUORUM:
+        arguments["x-delivery-limit"] = _DELIVERY_LIMIT
+    queue = await channel.declare_queue(name, durable=True, arguments=arguments)
+    # The routing key is the queue's own name: no wildcard can route to two.
+    await queue.bind(EXECUTIONS_EXCHANGE, name)
+    return queue

@@ -1,0 +1,212 @@
+"""The payloads: executions dispatched, started and completed, one or more to a message."""
+
+from collections.abc import Sequence
+from typing import Annotated, Final, NamedTuple, TypeAlias, TypeVar
+
+from msgspec import DecodeError, Meta, Raw, Struct, json
+
+from attune_executor.domain.execution import TERMINAL, ExecutionStatus
+from attune_executor.domain.records import Finished, Started
+from attune_executor.ports.broker import Dispatch
+from attune_executor.wire.envelope import Envelope, MalformedMessageError, Origin, WireMessage, seal, unseal
+
+EXECUTOR: Final = "attune-executor"
+WORKER: Final = "attune-worker"
+
+_NULL: Final = b"null"
+
+ExecutionId: TypeAlias = Annotated[int, Meta(ge=1, le=2**63 - 1)]
+Attempt: TypeAlias = Annotated[int, Meta(ge=1, le=2**31 - 1)]
+Name: TypeAlias = Annotated[str, Meta(min_length=1)]
+
+# A message's structs die together with it and hold no cycles: the collector need not look at them.
+
+
+class DispatchedExecution(Struct, frozen=True, gc=False):
+    """One execution to run; ``parameters`` is a JSON object."""
+
+    execution_id: ExecutionId
+    action_ref: Name
+    attempt: Attempt
+    parameters: Raw
+
+
+class ExecutionDispatched(Struct, frozen=True):
+    """From the executor to a worker: run these."""
+
+    executions: Annotated[list[DispatchedExecution], Meta(min_length=1)]
+
+
+class CompletedExecution(Struct, frozen=True, gc=False):
+    """One execution that reached a terminal status; times in Unix seconds, ``result`` null where there is none."""
+
+    execution_id: ExecutionId
+    attempt: Attempt
+    status: ExecutionStatus
+    result: Raw
+    started_at: float | None
+    finished_at: float
+
+
+class ExecutionCompleted(Struct, frozen=True):
+    """From a worker: these are done."""
+
+    worker: Name
+    executions: Annotated[list[CompletedExecution], Meta(min_length=1)]
+
+
+class StartedExecution(Struct, frozen=True, gc=False):
+    """One execution that began to run, at ``started_at`` in Unix seconds of the worker's clock."""
+
+    execution_id: ExecutionId
+    attempt: Attempt
+    started_at: float
+
+
+class ExecutionStarted(Struct, frozen=True):
+    """From a worker: these run."""
+
+    worker: Name
+    executions: Annotated[list[StartedExecution], Meta(min_length=1)]
+
+
+class Assignment(NamedTuple):
+    """What a worker is asked to run; ``parameters`` is a JSON object in UTF-8."""
+
+    execution_id: int
+    attempt: int
+    action_ref: str
+    parameters: bytes
+
+
+class Reports(NamedTuple):
+    """What a worker's message said: one of the two is empty."""
+
+    started: Sequence[Started]
+    finished: Sequence[Finished]
+
+
+_dispatched: Final = json.Decoder(ExecutionDispatched)
+_completed: Final = json.Decoder(ExecutionCompleted)
+_started: Final = json.Decoder(ExecutionStarted)
+
+_Payload = TypeVar("_Payload")
+
+
+def encode_dispatches(dispatches: Sequence[Dispatch]) -> WireMessage:
+    """One message for executions of the same pool."""
+    return seal(
+        ExecutionDispatched(
+            [
+                DispatchedExecution(
+                    dispatch.execution_id, dispatch.action_ref, dispatch.attempt, Raw(dispatch.parameters)
+                )
+                for dispatch in dispatches
+            ]
+        ),
+        EXECUTOR,
+    )
+
+
+def decode_dispatches(body: bytes) -> tuple[Origin, list[Assignment]]:
+    """What a worker has to run.
+
+    Raises:
+        MalformedMessageError: when ``body`` is anything else.
+    """
+    envelope = unseal(body)
+    if envelope.message_type != ExecutionDispatched.__name__:
+        raise MalformedMessageError(f"message_type is {envelope.message_type!r}: a worker takes ExecutionDispatched")
+    payload = _open(_dispatched, envelope)
+    assignments: list[Assignment] = []
+    for execution in payload.executions:
+        parameters = bytes(execution.parameters)
+        if not parameters.startswith(b"{"):
+            raise MalformedMessageError(f"payload: parameters of execution {execution.execution_id} are not an object")
+        assignments.append(
+            Assignment(execution.execution_id, execution.attempt, execution.action_ref, parameters),
+        )
+    return envelope.origin, assignments
+
+
+def encode_completions(
+    worker: str, finished: Sequence[Finished], origin: Origin | None = None, retry_count: int = 0
+) -> WireMessage:
+    """One message for what ``worker`` finished."""
+    return seal(
+        ExecutionCompleted(
+            worker,
+            [
+                CompletedExecution(
+                    record.execution_id,
+                    record.attempt,
+                    record.status,
+                    Raw(_NULL if record.result is None else record.result),
+                    record.started_at,
+                    record.finished_at,
+                )
+                for record in finished
+            ],
+        ),
+        WORKER,
+        origin,
+        retry_count,
+    )
+
+
+def encode_starts(worker: str, started: Sequence[Started]) -> WireMessage:
+    """One message for what ``worker`` began to run."""
+    return seal(
+        ExecutionStarted(
+            worker, [StartedExecution(record.execution_id, record.attempt, record.started_at) for record in started]
+        ),
+        WORKER,
+    )
+
+
+def decode_reports(body: bytes) -> Reports:
+    """What a worker reports.
+
+    Raises:
+        MalformedMessageError: when ``body`` is anything else, or a completion's status is not terminal.
+    """
+    envelope = unseal(body)
+    if envelope.message_type == ExecutionCompleted.__name__:
+        completed = _open(_completed, envelope)
+        return Reports((), [_finished(completed.worker, execution) for execution in completed.executions])
+    if envelope.message_type == ExecutionStarted.__name__:
+        started = _open(_started, envelope)
+        return Reports(
+            [
+                Started(execution.execution_id, execution.attempt, started.worker, execution.started_at)
+                for execution in started.executions
+            ],
+            (),
+        )
+    raise MalformedMessageError(
+        f"message_type is {envelope.message_type!r}: a worker reports ExecutionStarted or ExecutionCompleted"
+    )
+
+
+def _finished(worker: str, execution: CompletedExecution) -> Finished:
+    if execution.status not in TERMINAL:
+        raise MalformedMessageError(
+            f"payload: status of execution {execution.execution_id} is {execution.status.value!r}, not a terminal one"
+        )
+    result = bytes(execution.result)
+    return Finished(
+        execution.execution_id,
+        execution.attempt,
+        execution.status,
+        None if result == _NULL else result,
+        worker,
+        execution.started_at,
+        execution.finished_at,
+    )
+
+
+def _open(decoder: json.Decoder[_Payload], envelope: Envelope) -> _Payload:
+    try:
+        return decoder.decode(envelope.payload)
+    except (DecodeError, UnicodeDecodeError) as error:
+        raise MalformedMessageError(f"payload: {error}") from error

@@ -1,0 +1,1 @@
+"""The worker: runs the executions of one pool and reports on them."""
