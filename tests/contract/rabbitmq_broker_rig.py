@@ -1,0 +1,95 @@
+"""The broker's contract suite on a real RabbitMQ, in a virtual host of the test's own."""
+
+import asyncio
+import time
+from collections.abc import Sequence
+from typing import Any
+from urllib.parse import quote, urlsplit
+
+import aio_pika
+import httpx
+from aio_pika.abc import AbstractChannel, AbstractConnection, AbstractIncomingMessage
+
+from attune_executor.adapters.rabbitmq import RabbitMQBroker
+from attune_executor.amqp.topology import COMPLETED_QUEUE, EXECUTIONS_EXCHANGE, STATUS_QUEUE, QueueType, pool_queue_name
+from attune_executor.domain.records import Finished, Started
+from attune_executor.ports.broker import Dispatch
+from attune_executor.wire.messages import decode_dispatches, encode_completions, encode_starts
+
+DEADLINE_SECONDS = 20
+
+
+class RabbitMQRig:
+    """Implements `contract.broker_rig.BrokerRig`; the worker's side has a connection that `interrupt` spares."""
+
+    def __init__(self, url: str, management: httpx.Client, queue_type: QueueType = QueueType.CLASSIC) -> None:
+        self.url = url
+        self.vhost = urlsplit(url).path.removeprefix("/")
+        self._management = management
+        self._queue_type = queue_type
+        self._connection: AbstractConnection | None = None
+        self._channel: AbstractChannel | None = None
+
+    def broker(self, *, prefetch: int = 500, executions_per_message: int = 1) -> RabbitMQBroker:
+        return RabbitMQBroker(
+            self.url,
+            queue_type=self._queue_type,
+            prefetch=prefetch,
+            executions_per_message=executions_per_message,
+        )
+
+    async def channel(self) -> AbstractChannel:
+        """The worker's channel, opened again where the server was restarted."""
+        if self._channel is None or self._channel.is_closed:
+            if self._connection is None or not self._connection.connected.is_set():
+                self._connection = await aio_pika.connect(self.url)
+            self._channel = await self._connection.channel()
+        return self._channel
+
+    async def take(self, queue_name: str) -> AbstractIncomingMessage:
+        """Take one message off a queue, waiting for it."""
+        queue = await (await self.channel()).get_queue(queue_name, ensure=False)
+        async with asyncio.timeout(DEADLINE_SECONDS):
+            while (message := await queue.get(no_ack=True, fail=False)) is None:
+                await asyncio.sleep(0.01)
+        return message
+
+    async def publish(self, queue_name: str, body: bytes) -> None:
+        exchange = await (await self.channel()).get_exchange(EXECUTIONS_EXCHANGE, ensure=False)
+        message = aio_pika.Message(body, delivery_mode=aio_pika.DeliveryMode.PERSISTENT)
+        await exchange.publish(message, queue_name)
+
+    async def receive(self, pool: str, count: int) -> list[Dispatch]:
+        received: list[Dispatch] = []
+        while len(received) < count:
+            _, assignments = decode_dispatches((await self.take(pool_queue_name(pool))).body)
+            received.extend(
+                Dispatch(each.execution_id, each.action_ref, each.attempt, pool, each.parameters)
+                for each in assignments
+            )
+        return received
+
+    async def report(self, *, started: Sequence[Started] = (), finished: Sequence[Finished] = ()) -> None:
+        if started:
+            await self.publish(STATUS_QUEUE, encode_starts(started[0].worker, started).body)
+        if finished:
+            await self.publish(COMPLETED_QUEUE, encode_completions(finished[0].worker or "", finished).body)
+
+    def connections(self) -> dict[str, str]:
+        """The connections of the broker under test that the server knows: the names they gave themselves, its own."""
+        answer = self._management.get(f"vhosts/{quote(self.vhost, safe='')}/connections").raise_for_status()
+        rows: list[dict[str, Any]] = answer.json()
+        names = {str(row.get("client_properties", {}).get("connection_name")): str(row["name"]) for row in rows}
+        return {given: own for given, own in names.items() if given.startswith("attune-executor ")}
+
+    async def interrupt(self) -> None:
+        deadline = time.monotonic() + DEADLINE_SECONDS
+        while len(connections := self.connections()) < 2:  # the server lists a new connection a little later
+            assert time.monotonic() < deadline, "the server does not list the broker's connections"
+            await asyncio.sleep(0.05)
+        for name in connections.values():
+            self._management.delete(f"connections/{quote(name, safe='')}").raise_for_status()
+
+    async def close(self) -> None:
+        if self._connection is not None:
+            await self._connection.close()
