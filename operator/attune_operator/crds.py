@@ -74,9 +74,7 @@ def structural(node: Mapping[str, Any], definitions: Mapping[str, Schema]) -> Sc
     # The default of an optional field is absence: null and empty lists would only be stored with every object.
     result |= {key: node[key] for key in _KEPT if key in node and not (key == "default" and node[key] in (None, []))}
     if "properties" in node:
-        result["properties"] = {
-            name: structural(child, definitions) for name, child in node["properties"].items()
-        }
+        result["properties"] = {name: structural(child, definitions) for name, child in node["properties"].items()}
     if "items" in node:
         result["items"] = structural(node["items"], definitions)
     return result

@@ -3,8 +3,6 @@
 from datetime import datetime
 from typing import Final
 
-from pydantic import Field
-
 from attune_operator.resources.schema import ResourceModel
 from attune_operator.resources.spec import ActionQueuePolicySpec
 from attune_operator.resources.status import ActionQueuePolicyStatus
@@ -36,5 +34,5 @@ class ActionQueuePolicy(ResourceModel):
     spec: ActionQueuePolicySpec
     """What is wanted."""
 
-    status: ActionQueuePolicyStatus = Field(default=ActionQueuePolicyStatus())
-    """What is."""
+    status: ActionQueuePolicyStatus | None = None
+    """What is; absent until the operator has looked at the policy."""

@@ -3,9 +3,9 @@
 from enum import StrEnum
 from typing import Self
 
-from attune_executor.domain.policy import DEFAULT_MAX_QUEUE_LENGTH, DEFAULT_POOL, Admission, QueuePolicy
 from pydantic import ConfigDict, Field, model_validator
 
+from attune_executor.domain.policy import DEFAULT_MAX_QUEUE_LENGTH, DEFAULT_POOL, Admission, QueuePolicy
 from attune_operator.resources.schema import ResourceModel, between, rules
 
 
@@ -23,14 +23,10 @@ class ScalingMode(StrEnum):
 class DepthBand(ResourceModel):
     """From this many waiting executions on, grow the workers by this much."""
 
-    waiting: int = between(
-        1, 1_000_000_000, "waiting is the depth at which the band begins: set it to 1 or more"
-    )
+    waiting: int = between(1, 1_000_000_000, "waiting is the depth at which the band begins: set it to 1 or more")
     """Depth of the queue, in waiting executions, at which the band begins."""
 
-    add_percent: int = between(
-        0, 1000, "addPercent is a share of the current workers: set it between 0 and 1000"
-    )
+    add_percent: int = between(0, 1000, "addPercent is a share of the current workers: set it between 0 and 1000")
     """Workers to add, as a percentage of the current ones, rounded up."""
 
 
