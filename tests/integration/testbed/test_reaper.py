@@ -17,7 +17,7 @@ HOLD_A_SERVER = """
 import json, psutil, signal
 from testbed.services.postgres import PostgresServer
 with PostgresServer(durable=False):
-    print(json.dumps([process.pid for process in psutil.Process().children(recursive=True)]), flush=True)
+    print(json.dumps([process.pid for process in psutil.Process().children()]), flush=True)
     signal.pause()
 """
 
@@ -29,14 +29,15 @@ def test_sigkill_of_the_run_takes_the_servers_and_their_data_along() -> None:
         text=True,
         env={**os.environ, "PYTHONPATH": str(REPOSITORY / "tests")},
     )
-    assert run.stdout is not None
-    pids: list[int] = json.loads(run.stdout.readline())
-    data = {Path(process.cwd()) for process in map(psutil.Process, pids)} - {Path.cwd()}
-    assert len(pids) == 2, "the server and its reaper"
-    assert data, "the server has a directory of its own"
-
-    run.kill()
-    run.communicate()
+    try:
+        assert run.stdout is not None
+        pids: list[int] = json.loads(run.stdout.readline())
+        data = {Path(process.cwd()) for process in map(psutil.Process, pids)} - {Path.cwd()}
+        assert len(pids) == 2, "the server and its reaper"
+        assert data, "the server has a directory of its own"
+    finally:
+        run.kill()
+        run.communicate()
 
     deadline = time.monotonic() + DEADLINE_SECONDS
     while remains := [pid for pid in pids if psutil.pid_exists(pid)] + [path for path in data if path.exists()]:
