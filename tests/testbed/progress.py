@@ -4,7 +4,7 @@ Everything goes to standard error, so that a command's result can be piped.
 """
 
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from typing import Protocol
 
@@ -24,7 +24,7 @@ class Step(Protocol):
 
 
 @contextmanager
-def step(title: str) -> Iterator[Step]:
+def step(title: str) -> Generator[Step]:
     """Show `title` while the block runs, then how long it took; a failure is shown as one and passes on."""
     started = time.monotonic()
     shown = _step_on_terminal(title) if CONSOLE.is_terminal else _step_in_lines(title)
@@ -67,7 +67,7 @@ class _Lines:
 
 
 @contextmanager
-def _step_on_terminal(title: str) -> Iterator[Step]:
+def _step_on_terminal(title: str) -> Generator[Step]:
     columns = (
         SpinnerColumn(),
         TextColumn("{task.description}"),
@@ -80,6 +80,6 @@ def _step_on_terminal(title: str) -> Iterator[Step]:
 
 
 @contextmanager
-def _step_in_lines(title: str) -> Iterator[Step]:
+def _step_in_lines(title: str) -> Generator[Step]:
     CONSOLE.print(f"… {title}")
     yield _Lines(title)

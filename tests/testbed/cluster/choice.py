@@ -46,7 +46,7 @@ def choose_provider(name: str | None = None, kubeconfig: Path | None = None) -> 
 
 def _possible() -> Provider:
     local, kind = LocalNode(), KindCluster()
-    if local.status().running:
+    if local.exists():
         return local
     if kind.kubeconfig.exists():
         return kind

@@ -30,8 +30,9 @@ def obstacle() -> str | None:
         return "there is no docker program"
     try:
         info = _docker("info", "--format={{json .ServerErrors}}")
-        if info.returncode != 0 or (errors := json.loads(info.stdout)):
-            return f"Docker's daemon cannot be reached: {_last_line(info.stderr) or errors}"
+        errors = json.loads(info.stdout) if info.returncode == 0 else [_last_line(info.stderr)]
+        if errors:
+            return f"Docker's daemon cannot be reached: {errors[0]}"
         return _privileged_obstacle()
     except subprocess.TimeoutExpired as error:
         return f"Docker's daemon did not answer within {error.timeout:.0f} s"

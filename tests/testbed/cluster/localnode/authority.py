@@ -1,6 +1,6 @@
 """Certificates for the local node's components, made anew with each cluster.
 
-There are two authorities, the cluster's and etcd's, so that no client of the API server can reach its database.
+There are several authorities, so that no client of the API server can reach its database, or speak for it.
 """
 
 import ipaddress

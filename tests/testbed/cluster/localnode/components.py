@@ -6,7 +6,7 @@ from pathlib import Path
 
 from testbed.cluster.localnode import layout as addresses
 from testbed.cluster.localnode import probes
-from testbed.cluster.localnode.credentials import Credentials
+from testbed.cluster.localnode.credentials import EXTENSION_CLIENT, Credentials
 from testbed.cluster.localnode.layout import Layout
 from testbed.cluster.localnode.probes import Probe
 
@@ -147,6 +147,13 @@ def _api_server(layout: Layout, programs: Programs, credentials: Credentials) ->
             f"--kubelet-client-certificate={credentials.kubelet_client.certificate}",
             f"--kubelet-client-key={credentials.kubelet_client.key}",
             "--kubelet-preferred-address-types=InternalIP",
+            f"--requestheader-client-ca-file={credentials.extension_authority}",
+            f"--requestheader-allowed-names={EXTENSION_CLIENT}",
+            "--requestheader-username-headers=X-Remote-User",
+            "--requestheader-group-headers=X-Remote-Group",
+            "--requestheader-extra-headers-prefix=X-Remote-Extra-",
+            f"--proxy-client-cert-file={credentials.extension_client.certificate}",
+            f"--proxy-client-key-file={credentials.extension_client.key}",
             f"--service-account-issuer={issuer}",
             f"--service-account-key-file={credentials.service_accounts.certificate}",
             f"--service-account-signing-key-file={credentials.service_accounts.key}",

@@ -11,7 +11,7 @@ from typing import Any
 from testbed import pins
 from testbed.cluster.localnode import layout as addresses
 from testbed.cluster.localnode.credentials import Credentials
-from testbed.cluster.localnode.layout import Layout
+from testbed.cluster.localnode.layout import POD_NETWORK, Layout
 
 CNI_PROGRAMS = Path("/usr/lib/cni")
 BRIDGE_MTU = 1500
@@ -29,6 +29,7 @@ def containerd(layout: Layout, *, runc: Path, snapshotter: str) -> str:
         "cni_programs": CNI_PROGRAMS,
         "cni_configuration": layout.cni,
         "runc": runc,
+        "runc_state": layout.containerd_state / "runc",
     }
     # A JSON string is a TOML string too.
     return template.substitute({name: json.dumps(str(value)) for name, value in values.items()})
@@ -51,7 +52,7 @@ def pod_network(layout: Layout) -> dict[str, Any]:
             "routes": [{"dst": "0.0.0.0/0"}],
         },
     }
-    return {"cniVersion": "1.0.0", "name": "attune-localnode", "plugins": [bridge]}
+    return {"cniVersion": "1.0.0", "name": POD_NETWORK, "plugins": [bridge]}
 
 
 def kubelet(layout: Layout, credentials: Credentials) -> dict[str, Any]:
@@ -83,7 +84,6 @@ def kubelet(layout: Layout, credentials: Credentials) -> dict[str, Any]:
         "failCgroupV1": False,
         "failSwapOn": False,
         "enforceNodeAllocatable": [],
-        "localStorageCapacityIsolation": False,
         "evictionHard": {
             "memory.available": "100Mi",
             "nodefs.available": "1%",
@@ -113,6 +113,7 @@ def proxy(credentials: Credentials, *, masquerade_all: bool) -> dict[str, Any]:
         "hostnameOverride": addresses.NODE_NAME,
         "healthzBindAddress": f"127.0.0.1:{addresses.PROXY_HEALTH_PORT}",
         "metricsBindAddress": f"127.0.0.1:{addresses.PROXY_METRICS_PORT}",
+        "nodePortAddresses": ["primary"],
         "iptables": {"masqueradeAll": masquerade_all, "localhostNodePorts": False},
         # These kernel settings cannot be written everywhere; zero leaves them as they are.
         "conntrack": {

@@ -17,6 +17,7 @@ from testbed.cluster.localnode.layout import (
 )
 
 CONTEXT = "attune-localnode"
+EXTENSION_CLIENT = "kube-apiserver-extension-client"
 API_NAMES = (
     BRIDGE_ADDRESS,
     API_SERVICE_ADDRESS,
@@ -42,6 +43,9 @@ class Credentials:
     """What the API server shows the kubelet."""
     kubelet: Identity
     service_accounts: Identity
+    extension_authority: Path
+    extension_client: Identity
+    """What the API server shows the servers of aggregated APIs; without it its clients cannot tell who may ask."""
     controller_manager_kubeconfig: Path
     scheduler_kubeconfig: Path
     kubelet_kubeconfig: Path
@@ -52,9 +56,10 @@ class Credentials:
 
 
 def issue_all(layout: Layout) -> Credentials:
-    """Make both authorities and everything that they issue."""
+    """Make the authorities and everything that they issue."""
     cluster = Authority("cluster", layout.pki)
     etcd = Authority("etcd-authority", layout.pki)
+    extensions = Authority("extension-authority", layout.pki)
     layout.configuration.mkdir(parents=True, exist_ok=True)
 
     def kubeconfig(name: str, identity: Identity) -> Path:
@@ -80,6 +85,8 @@ def issue_all(layout: Layout) -> Credentials:
         kubelet_client=cluster.issue("kubelet-client", "kube-apiserver-kubelet-client", groups=["system:masters"]),
         kubelet=kubelet,
         service_accounts=key_pair(layout.pki, "service-accounts"),
+        extension_authority=extensions.certificate,
+        extension_client=extensions.issue("extension-client", EXTENSION_CLIENT),
         controller_manager_kubeconfig=component("kube-controller-manager"),
         scheduler_kubeconfig=component("kube-scheduler"),
         kubelet_kubeconfig=kubeconfig("kubelet", kubelet),

@@ -12,6 +12,7 @@ from testbed.cache import cache_root
 NODE_NAME = "attune-local"
 CLUSTER_DOMAIN = "cluster.local"
 
+POD_NETWORK = "attune-localnode"
 BRIDGE = "attune0"
 BRIDGE_ADDRESS = "10.244.0.1"
 """The node's own address on the pods' network: API server, kubelet and DNS listen here and nowhere else."""

@@ -16,12 +16,14 @@ from pathlib import Path
 import psutil
 
 from testbed.cluster.errors import ClusterError
+from testbed.cluster.localnode.layout import POD_NETWORK
 from testbed.cluster.localnode.processes import ProcessRecord, identify
 
 CGROUPS = Path("/sys/fs/cgroup")
 POD_CGROUP = "kubepods"
 SHIM = "containerd-shim-runc-v2"
 SHIM_SOCKETS = Path("/run/containerd/s")
+NETWORK_NOTES = Path("/var/lib/cni/results")
 CONTAINER_LOG_LINKS = Path("/var/log/containers")
 SECONDS = 10.0
 
@@ -96,26 +98,26 @@ def mounts_below(folder: Path, mountinfo: str) -> list[str]:
     return sorted(inside, key=lambda point: point.count("/"), reverse=True)
 
 
-def remove_container_log_links(pod_logs: Path) -> None:
-    """Remove the links that the kubelet makes in /var/log/containers to logs in `pod_logs`."""
+def clear_system_folders(pod_logs: Path, created: Iterable[Path]) -> None:
+    """Remove what containerd and the kubelet leave in folders whose names cannot be set.
+
+    These are links to logs in `pod_logs`, the pod network's notes, and sockets that nobody listens on any more. Of the
+    folders that the node `created`, those go that are empty then: others may use them as well by now.
+    """
+    created = list(created)
     for link in CONTAINER_LOG_LINKS.glob("*.log"):
         if link.is_symlink() and link.readlink().is_relative_to(pod_logs):
             link.unlink()
-
-
-def remove_dead_shim_sockets() -> None:
-    """Remove the sockets of shims that run no more; those of other containerds' shims have a listener and stay."""
-    alive = {line.split()[-1] for line in Path("/proc/net/unix").read_text().splitlines()[1:]}
-    for path in SHIM_SOCKETS.glob("*"):
-        if str(path) not in alive:
-            path.unlink()
-
-
-def prune(folders: Iterable[Path]) -> None:
-    """Remove folders that hold nothing but empty folders; others are left as they are."""
-    for top in folders:
+    for note in NETWORK_NOTES.glob(f"{POD_NETWORK}-*"):
+        note.unlink()
+    listened_on = {line.split()[-1] for line in Path("/proc/net/unix").read_text().splitlines()}
+    for folder in (SHIM_SOCKETS, *created):
+        for path in folder.rglob("*"):
+            if path.is_socket() and str(path) not in listened_on:
+                path.unlink()
+    for top in created:
         for folder, _, _ in os.walk(top, topdown=False):
-            with suppress(OSError):
+            with suppress(OSError):  # not empty
                 Path(folder).rmdir()
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from testbed.cluster.errors import ClusterError
-from testbed.cluster.localnode import leftovers, network
+from testbed.cluster.localnode import network
 from testbed.cluster.localnode.configuration import CNI_PROGRAMS
 from testbed.debian import PackageError, ensure_packages
 
@@ -82,15 +82,14 @@ class Before:
         unfinished.write_text(json.dumps({"settings": self.settings, "absent": self.absent}))
         unfinished.rename(file)
 
-    def restore(self) -> None:
-        """Put the settings back, and remove the folders that were absent as far as nobody else uses them."""
+    def restore_settings(self) -> None:
+        """Put the kernel settings back."""
         for name, value in self.settings.items():
             path = Path(name)
             if path == network.FORWARDING and Path("/sys/class/net/docker0").exists():
                 continue  # Docker came meanwhile and sets it only when it starts
             if path.exists() and path.read_text().strip() != value:
                 path.write_text(value)
-        leftovers.prune(map(Path, self.absent))
 
 
 def require() -> dict[str, Path]:

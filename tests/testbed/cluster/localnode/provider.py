@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -62,7 +62,7 @@ class LocalNode:
             if status.running:
                 CONSOLE.print("The local node runs already.")
                 return self.kubeconfig
-            if self._layout.root.exists():
+            if self.exists():
                 with step("Removing what is left of an earlier local node"):
                     self._remove()
             with step(f"Starting a local node with Kubernetes {pins.KUBERNETES}"):
@@ -72,11 +72,15 @@ class LocalNode:
     def down(self) -> None:
         """See Provider."""
         with _turn():
-            if not self._layout.root.exists():
+            if not self.exists():
                 CONSOLE.print("No local node is here.")
                 return
             with step("Taking the local node down"):
                 self._remove()
+
+    def exists(self) -> bool:
+        """Tell whether anything of a local node is here, be it that it runs or that it broke."""
+        return self._layout.root.exists()
 
     def status(self) -> ClusterStatus:
         """See Provider."""
@@ -181,9 +185,8 @@ class LocalNode:
         if before is not None:
             leftovers.remove_pod_cgroups()
             network.remove()
-            leftovers.remove_dead_shim_sockets()
-            leftovers.remove_container_log_links(layout.pod_logs)
-            before.restore()
+            leftovers.clear_system_folders(layout.pod_logs, map(Path, before.absent))
+            before.restore_settings()
         leftovers.remove_folder(layout.root)
 
 
@@ -234,7 +237,7 @@ def _report(record: processes.ProcessRecord) -> Reported:
 
 
 @contextmanager
-def _turn() -> Iterator[None]:
+def _turn() -> Generator[None]:
     """Let one command at a time change the node."""
     cache_root().mkdir(parents=True, exist_ok=True)
     with (cache_root() / ".localnode.lock").open("w") as turn:
