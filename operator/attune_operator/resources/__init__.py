@@ -1,5 +1,6 @@
 """The custom resources as models: the source of truth of the CRDs and the operator's view of their objects."""
 
+from attune_operator.resources.deployment import WorkerDeployment
 from attune_operator.resources.policy import ActionQueuePolicy, Metadata
 from attune_operator.resources.spec import ActionQueuePolicySpec, DepthBand, ScalingMode, WorkersSpec
 from attune_operator.resources.status import (
@@ -22,6 +23,7 @@ __all__ = [
     "Metadata",
     "ScalingMode",
     "ScalingStatus",
+    "WorkerDeployment",
     "WorkersSpec",
     "WorkersStatus",
 ]

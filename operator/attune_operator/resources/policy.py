@@ -22,6 +22,7 @@ class Metadata(ResourceModel):
     generation: int
     resource_version: str
     creation_timestamp: datetime
+    deletion_timestamp: datetime | None = None
 
 
 class ActionQueuePolicy(ResourceModel):

@@ -1,0 +1,88 @@
+"""Puts a status together, and says what to send for it."""
+
+from datetime import UTC, datetime
+from math import ceil
+from typing import Any
+
+from attune_executor.domain.policy import Admission
+from attune_operator.resources import ActionQueuePolicyStatus, WorkersStatus
+from attune_operator.status.conditions import conditions
+from attune_operator.status.observation import PolicyObservation
+
+
+def build_status(observation: PolicyObservation, now: datetime) -> ActionQueuePolicyStatus:
+    """The status that the policy should have at ``now``.
+
+    Equal to the one it has when nothing changed, so that comparing the two says whether to write. While the queue's
+    figures cannot be trusted the last ones stay, and the conditions say so.
+    """
+    now = now.replace(microsecond=0)
+    policy = observation.policy
+    previous = policy.status or ActionQueuePolicyStatus()
+    status = previous.model_copy(
+        update={
+            "observed_generation": policy.metadata.generation,
+            "conditions": conditions(observation, previous.conditions, now),
+            "workers": _workers(observation),
+        }
+    )
+    if observation.ruled_by is not None:
+        return ActionQueuePolicyStatus(observed_generation=status.observed_generation, conditions=status.conditions)
+    decision = observation.decision
+    ledger = decision.ledger if decision else None
+    status = status.model_copy(
+        update={"scaling": ledger and ledger.model_copy(update={"shared_with": observation.shared_with})}
+    )
+    stats = observation.fresh_stats
+    if stats is None:
+        return status
+    return status.model_copy(
+        update={
+            "queue_length": stats.queue_length,
+            "active_count": stats.active_count,
+            "max_concurrent": stats.max_concurrent,
+            "oldest_enqueued_at": _time(stats.oldest_enqueued_at),
+            "total_enqueued": stats.total_enqueued,
+            "total_completed": stats.total_completed,
+            "total_rejected": stats.total_rejected,
+            "estimated_wait_seconds": _estimated_wait_seconds(observation),
+            "last_updated": _time(stats.last_updated),
+        }
+    )
+
+
+def status_patch(status: ActionQueuePolicyStatus) -> dict[str, Any]:
+    """A JSON merge patch that makes an object's status this one: what is absent is removed by null."""
+    return {"status": status.model_dump(mode="json", by_alias=True)}
+
+
+def _workers(observation: PolicyObservation) -> WorkersStatus | None:
+    if observation.policy.spec.workers is None:
+        return None
+    deployment, decision = observation.deployment, observation.decision
+    return WorkersStatus(
+        current=deployment.replicas if deployment else None,
+        ready=deployment.ready if deployment else None,
+        desired=decision.desired if decision else None,
+    )
+
+
+def _estimated_wait_seconds(observation: PolicyObservation) -> int | None:
+    """Time until a slot is free for one more execution behind those that wait; None while that cannot be told."""
+    stats, spec = observation.fresh_stats, observation.policy.spec
+    if stats is None or spec.admission is not Admission.OPEN:
+        return None
+    slots = stats.max_concurrent
+    if spec.workers is not None:
+        ready = observation.deployment.ready if observation.deployment else 0
+        slots = min(slots, ready * spec.workers.slots_per_worker)
+    ahead = stats.queue_length + stats.active_count + 1 - slots
+    if ahead <= 0:
+        return 0
+    duration = stats.load.average_duration_seconds
+    return None if duration is None or slots == 0 else ceil(ahead * duration / slots)
+
+
+def _time(seconds: float | None) -> datetime | None:
+    # Kubernetes keeps whole seconds: finer ones would only make equal statuses look different.
+    return None if seconds is None else datetime.fromtimestamp(int(seconds), UTC)

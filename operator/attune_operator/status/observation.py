@@ -1,0 +1,37 @@
+"""All that a policy's status is made of."""
+
+from dataclasses import dataclass
+
+from attune_executor.domain.stats import QueueStats
+from attune_operator.resources import ActionQueuePolicy, WorkerDeployment
+from attune_operator.scaling import Decision
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyObservation:
+    """A policy and its surroundings at one moment.
+
+    Attributes:
+        policy: the object as it was last seen.
+        ruled_by: the older policy that is in force for the same action; None where this one is.
+        in_force: whether the executor enforces this spec.
+        executor: why the executor's figures cannot be trusted; None where they can.
+        stats: the queue; None while the executor does not know it.
+        deployment: the worker Deployment; None where there is none of that name, or no spec.workers.
+        decision: the Deployment's last scaling decision.
+        shared_with: the other policies that the Deployment serves.
+    """
+
+    policy: ActionQueuePolicy
+    ruled_by: str | None
+    in_force: bool
+    executor: str | None
+    stats: QueueStats | None
+    deployment: WorkerDeployment | None
+    decision: Decision | None
+    shared_with: tuple[str, ...]
+
+    @property
+    def fresh_stats(self) -> QueueStats | None:
+        """The queue's figures where they can be trusted."""
+        return self.stats if self.executor is None and self.ruled_by is None else None
