@@ -3,6 +3,7 @@
 import sys
 
 import typer
+from rich.markup import escape
 
 from testbed.cluster.cli import app as cluster
 from testbed.cluster.errors import ClusterError
@@ -19,5 +20,5 @@ def main() -> None:
     try:
         app()
     except (ClusterError, GoError, PackageError) as error:
-        CONSOLE.print(f"[red]Error:[/red] {error}", markup=True)
+        CONSOLE.print(f"[red]Error:[/red] {escape(str(error))}")
         sys.exit(1)

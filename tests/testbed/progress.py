@@ -11,7 +11,7 @@ from typing import Protocol
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-CONSOLE = Console(stderr=True, highlight=False)
+CONSOLE = Console(stderr=True, highlight=False, soft_wrap=True)
 SECONDS_BETWEEN_LINES = 30.0
 
 

@@ -4,6 +4,8 @@ import os
 from pathlib import Path
 from typing import Literal, get_args
 
+from rich.markup import escape
+
 from testbed.cluster import kind_program
 from testbed.cluster.errors import ClusterError
 from testbed.cluster.existing import ExistingCluster
@@ -51,6 +53,6 @@ def _possible() -> Provider:
     if kind.kubeconfig.exists():
         return kind
     if reason := kind_program.obstacle():
-        CONSOLE.print(f"[dim]No kind cluster, since {reason}: a local node instead.[/dim]")
+        CONSOLE.print(f"[dim]No kind cluster, since {escape(reason)}: a local node instead.[/dim]")
         return local
     return kind

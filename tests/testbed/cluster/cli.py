@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from testbed.cluster.choice import KUBECONFIG_VARIABLE, PROVIDER_VARIABLE, choose_provider
@@ -46,7 +47,7 @@ def status(provider: ProviderOption = None, kubeconfig: KubeconfigOption = None)
         table = Table("component", "state", "detail", title=f"{chosen.name} cluster", title_justify="left")
         for part in found.components:
             state = "[green]running[/green]" if part.healthy else "[red]failed[/red]"
-            table.add_row(part.name, state, part.detail)
+            table.add_row(part.name, state, escape(part.detail))
         console.print(table)
     console.print(f"{chosen.name}: {'running' if found.running else 'not running'}")
     if not found.running:

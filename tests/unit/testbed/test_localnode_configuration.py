@@ -34,8 +34,8 @@ def _certificate(identity: Identity) -> x509.Certificate:
 def test_containerd_keeps_everything_in_the_nodes_folder(place: Layout) -> None:
     text = configuration.containerd(place, runc=Path("/usr/sbin/runc"), snapshotter="overlayfs")
     written = tomllib.loads(text)
-    assert written["root"] == str(place.containerd)
-    assert written["grpc"]["address"] == str(place.containerd_socket)
+    assert Path(written["root"]) == place.containerd
+    assert Path(written["grpc"]["address"]) == place.containerd_socket
     images = written["plugins"]["io.containerd.cri.v1.images"]
     assert images["snapshotter"] == "overlayfs"
     assert images["pinned_images"]["sandbox"] == pins.PAUSE_IMAGE
@@ -62,7 +62,7 @@ def test_the_kubelet_hands_out_the_name_server_that_runs(place: Layout, issued: 
 def test_no_two_parts_listen_on_the_same_port() -> None:
     taken = list(layout.listening().values())
     assert len({port for _, port in taken}) == len(taken)
-    assert layout.API_SERVICE_ADDRESS == str(next(ipaddress.ip_network(layout.SERVICE_RANGE).hosts()))
+    assert str(next(ipaddress.ip_network(layout.SERVICE_RANGE).hosts())) == layout.API_SERVICE_ADDRESS
 
 
 def test_the_api_server_is_known_by_every_name_that_clients_dial(issued: Credentials) -> None:

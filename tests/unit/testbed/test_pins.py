@@ -20,7 +20,7 @@ def test_kubernetes_and_all_its_library_modules_are_of_the_pinned_version() -> N
 
 
 def test_the_library_version_belongs_to_the_version() -> None:
-    assert pins.KUBERNETES_STAGING == pins.KUBERNETES.replace("v1.", "v0.", 1)
+    assert pins.KUBERNETES.replace("v1.", "v0.", 1) == pins.KUBERNETES_STAGING
 
 
 def test_coredns_is_of_the_pinned_version() -> None:

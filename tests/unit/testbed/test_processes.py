@@ -17,7 +17,7 @@ SLEEP = (sys.executable, "-c", "import time; print('started', flush=True); time.
 
 @pytest.fixture
 def sleeper() -> Generator[subprocess.Popen[bytes]]:
-    with subprocess.Popen(SLEEP, stdout=subprocess.DEVNULL) as process:
+    with subprocess.Popen(SLEEP, stdout=subprocess.DEVNULL) as process:  # noqa: S603  # the constant above
         yield process
         process.kill()
 

@@ -85,9 +85,10 @@ class LocalNode:
     def status(self) -> ClusterStatus:
         """See Provider."""
         records = processes.recorded(self._layout.processes)
-        reported = tuple(_report(record) for record in records)
-        running = self.kubeconfig.exists() and bool(records) and all(part.healthy for part in reported)
-        return ClusterStatus(running, reported)
+        reported = [_report(record) for record in records]
+        if records and not self.kubeconfig.exists():
+            reported.append(Reported("start", healthy=False, detail="was interrupted, or goes on"))
+        return ClusterStatus(bool(records) and all(part.healthy for part in reported), tuple(reported))
 
     def load_image(self, archive: Path, reference: str) -> None:
         """See Provider."""
