@@ -72,7 +72,7 @@ class ReportStream:
         if tag is None:
             return
         try:
-            await self.session.deliveries.basic_ack(tag, multiple=True, wait=False)
+            await self.session.deliveries.basic_ack(tag, multiple=True)
         except CONNECTION_EXCEPTIONS as error:
             # All marks are void from here on: what they stand for will be delivered again.
             self.session.end(f"cannot acknowledge: {error}")

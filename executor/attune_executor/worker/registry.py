@@ -1,0 +1,118 @@
+"""Actions: functions that executions name, found through the entry points of installed packages.
+
+[project.entry-points."attune.actions"]
+weather = "weather.actions"          # a module; every action in its namespace is registered
+"""
+
+import inspect
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from importlib.metadata import EntryPoint, entry_points
+from types import ModuleType
+from typing import Any, Final, Generic, ParamSpec, TypeVar
+
+from attune_executor.worker.parameters import Parameters
+
+ENTRY_POINT_GROUP: Final = "attune.actions"
+
+_Arguments = ParamSpec("_Arguments")
+_Result = TypeVar("_Result")
+
+
+class PackError(Exception):
+    """A package of actions cannot be used; the message names it and says why."""
+
+
+class ActionError(Exception):
+    """Raised by an action to fail with ``message``; ``details`` (JSON values) go into the result beside it."""
+
+    def __init__(self, message: str, **details: Any) -> None:
+        super().__init__(message)
+        self.details = details
+
+
+@dataclass(frozen=True)
+class Action(Generic[_Arguments, _Result]):
+    """A function that executions run under the name ``ref``; call it like the function it is."""
+
+    ref: str
+    function: Callable[_Arguments, _Result]
+    parameters: Parameters
+
+    @property
+    def is_async(self) -> bool:
+        """Whether it runs on the loop; otherwise it runs in a thread."""
+        return inspect.iscoroutinefunction(self.function)
+
+    def __call__(self, *arguments: _Arguments.args, **keywords: _Arguments.kwargs) -> _Result:
+        """Call the function itself, without checking its parameters."""
+        return self.function(*arguments, **keywords)
+
+
+def action(ref: str) -> Callable[[Callable[_Arguments, _Result]], Action[_Arguments, _Result]]:
+    """Make a function the action ``ref``.
+
+    Its parameters are checked against its annotations; what it returns becomes the result, as JSON. Async functions
+    run on the worker's loop and must not block it; other functions run in threads.
+
+    Raises:
+        TypeError: when the function's signature cannot be filled from a JSON object.
+    """
+
+    def make(function: Callable[_Arguments, _Result]) -> Action[_Arguments, _Result]:
+        return Action(ref, function, Parameters(function))
+
+    return make
+
+
+class ActionRegistry(Mapping[str, Action[..., Any]]):
+    """The actions that this worker can run, by ref."""
+
+    def __init__(self, actions: Iterable[Action[..., Any]] = ()) -> None:
+        self._actions: dict[str, Action[..., Any]] = {}
+        for each in actions:
+            self.add(each)
+
+    @classmethod
+    def installed(cls) -> "ActionRegistry":
+        """The actions of every installed package.
+
+        Raises:
+            PackError: when a package cannot be imported, or two provide the same action.
+        """
+        registry = cls()
+        for entry_point in sorted(entry_points(group=ENTRY_POINT_GROUP), key=lambda each: each.name):
+            for each in _actions_of(entry_point):
+                registry.add(each)
+        return registry
+
+    def add(self, new: Action[..., Any]) -> None:
+        """Register an action; raises PackError when another one has its ref."""
+        known = self._actions.setdefault(new.ref, new)
+        if known is not new:
+            raise PackError(
+                f"action {new.ref!r} is defined twice, in {known.function.__module__} and {new.function.__module__}:"
+                " rename one or uninstall its package"
+            )
+
+    def __getitem__(self, ref: str) -> Action[..., Any]:
+        return self._actions[ref]
+
+    def __iter__(self) -> Any:
+        return iter(self._actions)
+
+    def __len__(self) -> int:
+        return len(self._actions)
+
+
+def _actions_of(entry_point: EntryPoint) -> list[Action[..., Any]]:
+    pack = f"action package {entry_point.name!r} ({entry_point.value})"
+    try:
+        module = entry_point.load()
+    except Exception as error:
+        raise PackError(
+            f"{pack} cannot be imported: {type(error).__name__}: {error}; repair or uninstall it"
+        ) from error
+    if not isinstance(module, ModuleType):
+        raise PackError(f"{pack} must name a module, not a {type(module).__name__}")
+    return [each for each in vars(module).values() if isinstance(each, Action)]
