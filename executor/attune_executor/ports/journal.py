@@ -77,7 +77,11 @@ class StoredExecution(NamedTuple):
 
 
 class Journal(Protocol):
-    """One shard's journal. Every method raises JournalError when the database is away."""
+    """One shard's journal. Every method raises JournalError when the database is away.
+
+    ``actions`` and ``open_executions`` show the outcome of every earlier commit: one whose answer was lost is settled
+    first, and where another owner has taken the shard meanwhile they raise FencedError.
+    """
 
     async def acquire(self, owner: str) -> Ownership:
         """Take the shard over with the next epoch; from here on the previous owner can write nothing."""
@@ -92,7 +96,11 @@ class Journal(Protocol):
         ...
 
     async def save_policy(self, ref: str, policy: QueuePolicy | None) -> int:
-        """Store an action's policy (None: remove it), making the action known; returns the action's id."""
+        """Store an action's policy (None: remove it), making the action known; returns the action's id.
+
+        Raises:
+            FencedError: another owner has the shard; nothing was written.
+        """
         ...
 
     async def reserve_ids(self, count: int) -> range:

@@ -107,7 +107,7 @@ class MemoryJournal:
 
     async def save_policy(self, ref: str, policy: QueuePolicy | None) -> int:
         """Store or remove an action's policy."""
-        self.store.check_up()
+        self._check_owner()
         action = self.store.actions.setdefault(ref, _Action(len(self.store.actions) + 1, None))
         action.policy = policy
         return action.action_id
@@ -131,9 +131,7 @@ class MemoryJournal:
 
     async def commit(self, turn: TurnRecord) -> Mapping[int, bytes]:
         """Apply a turn, unless another owner has taken over."""
-        self.store.check_up()
-        if self._epoch != self.store.epoch:
-            raise FencedError(f"epoch {self._epoch} is over, {self.store.owner} owns the shard")
+        self._check_owner()
         self.store.publish_order = turn.publish_order
         self.store.confirmed_order = turn.confirmed_order
         for accepted in turn.accepted:
@@ -144,6 +142,13 @@ class MemoryJournal:
             self._finish(finished)
         dispatched = [self._dispatch(row) for row in turn.dispatched]
         return {stored.execution_id: stored.parameters for stored in dispatched if stored is not None}
+
+    def _check_owner(self) -> None:
+        self.store.check_up()
+        if self._epoch == 0:
+            raise JournalError("the shard is not acquired: call acquire first")
+        if self._epoch != self.store.epoch:
+            raise FencedError(f"epoch {self._epoch} is over, {self.store.owner} owns the shard")
 
     def _accept(self, row: Accepted) -> None:
         dispatched = row.dispatch_order is not None

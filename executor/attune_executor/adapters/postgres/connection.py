@@ -1,0 +1,43 @@
+"""Connections to PostgreSQL, and its many ways to be away put into the port's words."""
+
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
+from typing import Final
+
+import asyncpg
+
+from attune_executor.ports.journal import JournalError
+
+CONNECT_SECONDS: Final = 10.0
+UNREACHABLE: Final = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError)
+"""What asyncpg raises when the server refuses or cannot be reached; a TimeoutError is an OSError."""
+
+
+async def open_connection(
+    url: str, settings: Mapping[str, str] | None = None, command_seconds: float | None = None
+) -> asyncpg.Connection:
+    """Connect to ``url`` (``postgresql://user:password@host:port/database?sslmode=…``).
+
+    Args:
+        url: where to.
+        settings: the server's settings for this session.
+        command_seconds: longest time that a command may take; None: for ever.
+    """
+    return await asyncpg.connect(
+        url,
+        timeout=CONNECT_SECONDS,
+        command_timeout=command_seconds,
+        # A prepared statement stays: planning it again costs more than the turn it serves.
+        max_cached_statement_lifetime=0,
+        server_settings={"application_name": "attune-executor", **(settings or {})},
+    )
+
+
+@contextmanager
+def away_is_journal_error(doing: str) -> Generator[None]:
+    """Raise the driver's errors as JournalError, whose message says what was being done."""
+    try:
+        yield
+    except UNREACHABLE as error:
+        reason = str(error) or type(error).__name__
+        raise JournalError(f"{doing}: {reason}") from error

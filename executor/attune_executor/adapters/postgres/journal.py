@@ -1,0 +1,140 @@
+"""The journal in PostgreSQL."""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import Final, Self
+
+import asyncpg
+
+from attune_executor.adapters.postgres import policy_codec
+from attune_executor.adapters.postgres.connection import CONNECT_SECONDS, away_is_journal_error
+from attune_executor.adapters.postgres.queue_stats import PostgresQueueStatsRepository
+from attune_executor.adapters.postgres.rows import (
+    accepted_columns,
+    dispatched_columns,
+    finished_columns,
+    open_execution,
+    started_columns,
+    stored_execution,
+)
+from attune_executor.adapters.postgres.shard_writer import ShardWriter
+from attune_executor.adapters.postgres.statements import statement
+from attune_executor.domain.policy import QueuePolicy
+from attune_executor.domain.records import TurnRecord
+from attune_executor.ports.journal import JournalError, KnownAction, OpenExecution, Ownership, StoredExecution
+
+COMMAND_SECONDS: Final = 15.0
+_BATCH: Final = 10_000
+_READERS: Final = 4
+
+
+class PostgresJournal:
+    """One shard's journal: a writing connection of its own and a small pool for reading.
+
+    Made by ``open``; ``close`` it at the end. The database's schema must have been checked.
+    """
+
+    def __init__(self, writer: ShardWriter, readers: asyncpg.Pool) -> None:
+        self._writer = writer
+        self._readers = readers
+
+    @classmethod
+    async def open(cls, url: str, *, shard: int = 0, command_seconds: float = COMMAND_SECONDS) -> Self:
+        """A journal on the database at ``url``; it connects when first used.
+
+        Args:
+            url: ``postgresql://user:password@host:port/database``.
+            shard: number of the shard.
+            command_seconds: after this long without an answer the database counts as away.
+        """
+        with away_is_journal_error("opening the journal"):
+            readers = await asyncpg.create_pool(
+                url,
+                min_size=0,
+                max_size=_READERS,
+                timeout=CONNECT_SECONDS,
+                command_timeout=command_seconds,
+                server_settings={"application_name": "attune-executor"},
+            )
+        return cls(ShardWriter(url, shard, command_seconds), readers)
+
+    def queue_stats(self) -> PostgresQueueStatsRepository:
+        """The statistics of this journal's queues, written under its fence."""
+        return PostgresQueueStatsRepository(self._readers, self._writer)
+
+    async def close(self) -> None:
+        """Close every connection; what runs on them is given up."""
+        self._readers.terminate()
+        await self._writer.close()
+
+    async def acquire(self, owner: str) -> Ownership:
+        """Take the shard over with the next epoch."""
+        return await self._writer.acquire(owner)
+
+    async def actions(self) -> Sequence[KnownAction]:
+        """Every known action."""
+        await self._writer.settle()
+        with away_is_journal_error("reading the actions"):
+            rows = await self._readers.fetch(statement("actions"))
+        return [
+            KnownAction(
+                row["id"],
+                row["ref"],
+                row["enabled"],
+                None if row["policy"] is None else policy_codec.decode(row["policy"], row["ref"]),
+                row["last_order"],
+                row["total_rejected"],
+            )
+            for row in rows
+        ]
+
+    async def open_executions(self) -> AsyncIterator[Sequence[OpenExecution]]:
+        """Executions that are not terminal, from one snapshot, through a cursor: memory for one batch at a time."""
+        await self._writer.settle()
+        with away_is_journal_error("reading the open executions"):
+            async with self._readers.acquire() as connection, connection.transaction(readonly=True):
+                cursor = await connection.cursor(statement("open_executions"))
+                while rows := await cursor.fetch(_BATCH):
+                    yield [open_execution(row) for row in rows]
+
+    async def save_policy(self, ref: str, policy: QueuePolicy | None) -> int:
+        """Store or remove an action's policy."""
+        text = None if policy is None else policy_codec.encode(policy)
+        rows = await self._writer.write("save_policy", ref, text)
+        if not rows:
+            raise self._writer.fenced()
+        return int(rows[0]["id"])
+
+    async def reserve_ids(self, count: int) -> range:
+        """A block of ``count`` ids."""
+        with away_is_journal_error("reserving execution ids"):
+            last = await self._readers.fetchval(statement("reserve_ids"), count)
+        if not isinstance(last, int):
+            raise JournalError("reserving execution ids returned nothing")
+        return range(last - count + 1, last + 1)
+
+    async def find_idempotent(self, keys: Sequence[str]) -> Mapping[str, StoredExecution]:
+        """The executions that were accepted under these idempotency keys."""
+        with away_is_journal_error("looking idempotency keys up"):
+            rows = await self._readers.fetch(statement("find_idempotent"), keys)
+        return {row["idempotency_key"]: stored_execution(row) for row in rows}
+
+    async def commit(self, turn: TurnRecord) -> Mapping[int, bytes]:
+        """Write one turn in one statement."""
+        rows = await self._writer.write(
+            "commit",
+            turn.publish_order,
+            turn.confirmed_order,
+            *accepted_columns(turn.accepted),
+            *dispatched_columns(turn.dispatched),
+            *started_columns(turn.started),
+            *finished_columns(turn.finished),
+        )
+        if not rows:
+            raise self._writer.fenced()
+        return {row["id"]: row["parameters"].encode() for row in rows if row["id"] is not None}
+
+    async def execution(self, execution_id: int) -> StoredExecution | None:
+        """One execution."""
+        with away_is_journal_error("reading an execution"):
+            row = await self._readers.fetchrow(statement("execution"), execution_id)
+        return None if row is None else stored_execution(row)

@@ -1,0 +1,1 @@
+"""The history of schema ``attune``; Alembic runs it, ``attune_executor.adapters.postgres.migration`` drives it."""

@@ -1,0 +1,107 @@
+"""Between the domain's records and the statements' columns."""
+
+from collections.abc import Sequence
+from typing import Any, Final, NamedTuple
+
+import asyncpg
+
+from attune_executor.domain.execution import ExecutionStatus
+from attune_executor.domain.records import Accepted, Dispatched, Finished, Started
+from attune_executor.domain.stats import QueueStats
+from attune_executor.ports.journal import OpenExecution, StoredExecution
+from attune_executor.ports.json_value import mended
+
+_LAST_SECOND: Final = 253_402_300_799.0  # of the year 9999: the last that clients of the database can read
+
+Columns = Sequence[Sequence[object]]
+
+
+def accepted_columns(rows: Sequence[Accepted]) -> Columns:
+    """Arguments of ``commit`` for its accepted part."""
+    ids, actions, refs, orders, parameters, keys, created, dispatch_orders = _columns(Accepted, rows)
+    return ids, actions, refs, orders, [text.decode() for text in parameters], keys, created, dispatch_orders
+
+
+def dispatched_columns(rows: Sequence[Dispatched]) -> Columns:
+    """Arguments of ``commit`` for its dispatched part."""
+    return _columns(Dispatched, rows)
+
+
+def started_columns(rows: Sequence[Started]) -> Columns:
+    """Arguments of ``commit`` for its started part."""
+    ids, _, workers, times = _columns(Started, rows)
+    return ids, list(map(_text, workers)), list(map(_time, times))
+
+
+def finished_columns(rows: Sequence[Finished]) -> Columns:
+    """Arguments of ``commit`` for its finished part."""
+    ids, _, statuses, results, workers, started, _ = _columns(Finished, rows)
+    return (
+        ids,
+        statuses,
+        [None if result is None else mended(result).decode() for result in results],
+        list(map(_text, workers)),
+        list(map(_time, started)),
+    )
+
+
+def stats_columns(stats: Sequence[QueueStats]) -> Columns:
+    """Arguments of ``save_queue_stats``."""
+    return [
+        [getattr(row, name) for row in stats]
+        for name in (
+            "action_id",
+            "queue_length",
+            "active_count",
+            "max_concurrent",
+            "oldest_enqueued_at",
+            "total_enqueued",
+            "total_completed",
+            "total_rejected",
+            "last_updated",
+        )
+    ]
+
+
+def open_execution(row: asyncpg.Record) -> OpenExecution:
+    """From a row of ``open_executions``."""
+    return OpenExecution(
+        row["id"],
+        row["action"],
+        row["queue_order"],
+        ExecutionStatus(row["status"]),
+        row["attempt"],
+        row["publish_order"],
+        row["created"],
+    )
+
+
+def stored_execution(row: asyncpg.Record) -> StoredExecution:
+    """From a row of ``execution`` or ``find_idempotent``."""
+    return StoredExecution(
+        row["id"],
+        row["action"],
+        row["action_ref"],
+        ExecutionStatus(row["status"]),
+        row["queue_order"],
+        row["attempt"],
+        row["worker"],
+        row["parameters"].encode(),
+        None if row["result"] is None else row["result"].encode(),
+        row["created"],
+        row["started_at"],
+        row["updated"],
+    )
+
+
+def _columns(kind: type[NamedTuple], rows: Sequence[NamedTuple]) -> Sequence[Sequence[Any]]:
+    return list(zip(*rows, strict=True)) or [()] * len(kind._fields)
+
+
+# A worker's clock and name are its own: a nonsensical one must not make the database refuse the whole turn.
+def _time(seconds: float | None) -> float | None:
+    return None if seconds is None else min(max(seconds, 0.0), _LAST_SECOND)
+
+
+def _text(name: str | None) -> str | None:
+    return name.replace("\0", "\ufffd") if name else name

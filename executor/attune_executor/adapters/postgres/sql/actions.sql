@@ -1,0 +1,15 @@
+-- Every action with the highest queue order it ever gave out: the last row of its part of the index, or the statistics
+-- where executions have been deleted.
+SELECT
+    action.id,
+    action.ref,
+    action.enabled,
+    action.policy,
+    GREATEST(last.queue_order, stats.total_enqueued, 0) AS last_order,
+    COALESCE(stats.total_rejected, 0) AS total_rejected
+FROM attune.action
+LEFT JOIN attune.queue_stats AS stats ON stats.action_id = action.id
+LEFT JOIN LATERAL (
+    SELECT queue_order FROM attune.execution WHERE execution.action = action.id ORDER BY queue_order DESC LIMIT 1
+) AS last ON true
+ORDER BY action.id

@@ -1,0 +1,58 @@
+-- One turn: one statement, one round trip, one transaction.
+--
+-- Why the fence holds under READ COMMITTED: it updates the shard's row, and so does a new owner (acquire.sql). Whoever
+-- comes second waits for the first one's transaction and then looks at the row as that one left it. If the new owner was
+-- first, claim and epoch no longer match, `fence` is empty, and every other part writes nothing because it asks for a
+-- row of `fence`. If this turn was first, the new owner waits until it is committed, and sees all of it.
+--
+-- The parts of one statement share a snapshot and do not see each other's writes: a turn names an execution in one part
+-- at most. A status that an operator's SQL made terminal in the meantime is seen: an update waits for a row that is
+-- being changed and then checks its condition again.
+WITH fence AS (
+    UPDATE attune.executor_shard
+    SET publish_order = $4, confirmed_order = $5, renewed_at = now()
+    WHERE shard = $1 AND claim = $2 AND epoch = $3
+    RETURNING shard
+), accepted AS (
+    INSERT INTO attune.execution (
+        id, action, action_ref, status, parameters, queue_order, dispatch_order, publish_order, attempt,
+        idempotency_key, created
+    )
+    SELECT
+        id, action, action_ref, CASE WHEN dispatch_order IS NULL THEN 'requested' ELSE 'scheduled' END, parameters,
+        queue_order, dispatch_order, dispatch_order, (dispatch_order IS NOT NULL)::integer,
+        idempotency_key, to_timestamp(created)
+    FROM unnest(
+        $6::bigint[], $7::bigint[], $8::text[], $9::bigint[], $10::jsonb[], $11::text[], $12::float8[], $13::bigint[]
+    ) AS entry (id, action, action_ref, queue_order, parameters, idempotency_key, created, dispatch_order)
+    WHERE EXISTS (SELECT FROM fence)
+), dispatched AS (
+    UPDATE attune.execution AS execution
+    SET status = 'scheduled',
+        attempt = entry.attempt,
+        publish_order = entry.publish_order,
+        dispatch_order = COALESCE(execution.dispatch_order, entry.publish_order),
+        updated = now()
+    FROM unnest($14::bigint[], $15::integer[], $16::bigint[]) AS entry (id, attempt, publish_order)
+    WHERE execution.id = entry.id AND execution.open AND EXISTS (SELECT FROM fence)
+    RETURNING execution.id, execution.parameters
+), started AS (
+    UPDATE attune.execution AS execution
+    SET status = 'running', worker = entry.worker, started_at = to_timestamp(entry.started_at), updated = now()
+    FROM unnest($17::bigint[], $18::text[], $19::float8[]) AS entry (id, worker, started_at)
+    WHERE execution.id = entry.id AND execution.status = 'scheduled' AND EXISTS (SELECT FROM fence)
+), finished AS (
+    UPDATE attune.execution AS execution
+    SET status = entry.status,
+        result = entry.result,
+        worker = COALESCE(entry.worker, execution.worker),
+        started_at = COALESCE(to_timestamp(entry.started_at), execution.started_at),
+        updated = now()
+    FROM unnest($20::bigint[], $21::text[], $22::jsonb[], $23::text[], $24::float8[])
+        AS entry (id, status, result, worker, started_at)
+    WHERE execution.id = entry.id AND execution.open AND EXISTS (SELECT FROM fence)
+)
+-- The first row, without an id, says that the fence held; it comes with any others or not at all.
+SELECT NULL::bigint AS id, NULL::jsonb AS parameters FROM fence
+UNION ALL
+SELECT id, parameters FROM dispatched

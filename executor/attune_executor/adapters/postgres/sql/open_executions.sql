@@ -1,0 +1,5 @@
+-- What a new owner rebuilds its queues from; read through the partial index execution_open, already in order.
+SELECT id, action, queue_order, status, attempt, publish_order, extract(epoch FROM created)::float8 AS created
+FROM attune.execution
+WHERE open
+ORDER BY action, queue_order
