@@ -40,6 +40,7 @@ class Engine:
         self._broker = broker
         self._statistics = statistics
         self._clock = clock
+        self._started = asyncio.Event()
         self._inbox = Inbox(settings.max_waiting_requests)
         self._dispatcher = Dispatcher(broker)
         self._loop = TurnLoop(journal, broker, self._inbox, self._dispatcher, statistics, clock, settings)
@@ -61,6 +62,7 @@ class Engine:
         dispatching = asyncio.create_task(self._dispatcher.run(), name="dispatcher")
         counting = asyncio.create_task(self._statistics.run(), name="statistics")
         tasks = (turning, dispatching, counting)
+        self._started.set()
         try:
             # Any of them ending early is a failure of the whole: half an engine would look alive.
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -74,6 +76,10 @@ class Engine:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
             await self._broker.stop()
+
+    async def started(self) -> None:
+        """Return once the engine turns."""
+        await self._started.wait()
 
     def stop(self) -> None:
         """End after the turn that runs now."""

@@ -1,0 +1,139 @@
+"""The executor put together: the only place that knows which adapters stand behind the ports."""
+
+import asyncio
+import os
+import socket
+from collections.abc import Callable, Mapping, Sequence
+
+import structlog
+
+from attune_executor.adapters.clock import SystemClock
+from attune_executor.adapters.postgres import PostgresJournal, check_schema
+from attune_executor.adapters.rabbitmq import RabbitMQBroker
+from attune_executor.api.app import create_api
+from attune_executor.api.server import ApiServer
+from attune_executor.domain.policy import QueuePolicy
+from attune_executor.domain.stats import QueueStats
+from attune_executor.engine.engine import Engine
+from attune_executor.engine.statistics import Statistics
+from attune_executor.engine.views import EngineHealth
+from attune_executor.settings import Settings
+
+_log = structlog.get_logger("attune.executor")
+
+
+class Executor:
+    """An executor that owns its shard from ``start`` to ``stop``, with the API in front of it.
+
+    Every method belongs to the loop that ran ``start``, except ``stats``, ``policies`` and ``health``.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._clock = SystemClock()
+        self._listeners: list[Callable[[], None]] = []
+        self._journal: PostgresJournal | None = None
+        self._engine: Engine | None = None
+        self._server: ApiServer | None = None
+        self._running: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Take the shard over and serve; returns once the engine turns and the API listens.
+
+        Raises:
+            JournalError: the database is away, or its schema is not this program's.
+            BrokerError: the broker is away.
+            OSError: the API's port is taken.
+        """
+        url = self._settings.database.url.get_secret_value()
+        await check_schema(url)
+        self._journal = journal = await PostgresJournal.open(url)
+        repository = journal.queue_stats() if self._settings.executor.queue.enable_metrics else None
+        statistics = Statistics(self._clock, repository)
+        for listener in self._listeners:
+            statistics.on_change(listener)
+        broker = RabbitMQBroker(
+            self._settings.message_queue.url.get_secret_value(), queue_type=self._settings.message_queue.queue_type
+        )
+        owner = f"{socket.gethostname()}-{os.getpid()}"
+        self._engine = engine = Engine(owner, journal, broker, statistics, self._clock)
+        self._running = asyncio.create_task(engine.run(), name="engine")
+        started = asyncio.create_task(engine.started())
+        await asyncio.wait({self._running, started}, return_when=asyncio.FIRST_COMPLETED)
+        if self._running.done():
+            started.cancel()
+            await journal.close()
+            self._running.result()
+        api = self._settings.api
+        self._server = ApiServer(create_api(engine, api), api.host, api.port)
+        await self._server.start()
+        _log.info("executor serves", host=api.host, port=api.port)
+
+    async def wait(self) -> None:
+        """Return when the engine has stopped; raises what stopped it, FencedError for one."""
+        if self._running is not None:
+            await asyncio.shield(self._running)
+
+    async def stop(self) -> None:
+        """Refuse callers, finish the turn, hand over what is confirmed, close everything."""
+        if self._server is not None:
+            await self._server.stop()
+        if self._engine is not None and self._running is not None:
+            self._engine.stop()
+            # What went wrong with it is told by ``wait``; here everything is closed all the same.
+            await asyncio.wait({self._running})
+        if self._journal is not None:
+            await self._journal.close()
+
+    async def set_policy(self, ref: str, policy: QueuePolicy) -> None:
+        """Declare an action's policy; in force when this returns."""
+        await self._require().set_policy(ref, policy)
+
+    async def remove_policy(self, ref: str) -> None:
+        """Refuse new executions of the action; what waits drains under the last limit."""
+        await self._require().remove_policy(ref)
+
+    def policies(self) -> Mapping[str, QueuePolicy]:
+        """Declared policies by action."""
+        return self._require().policies()
+
+    def stats(self) -> Sequence[QueueStats]:
+        """The latest picture of every queue."""
+        return self._require().stats()
+
+    def health(self) -> EngineHealth:
+        """Whether the engine turns."""
+        return self._require().health()
+
+    def on_change(self, listener: Callable[[], None]) -> None:
+        """Call ``listener`` on the executor's loop when queues changed; register before ``start``."""
+        self._listeners.append(listener)
+
+    def _require(self) -> Engine:
+        if self._engine is None:
+            raise RuntimeError("the executor is not started")
+        return self._engine
+
+
+async def run(settings: Settings, stop: asyncio.Event) -> None:
+    """Standalone: an executor with the policies of its configuration, until ``stop`` or until it fails.
+
+    Policies that the configuration no longer names are removed.
+    """
+    executor = Executor(settings)
+    await executor.start()
+    try:
+        declared = settings.queue_policies()
+        for ref, policy in declared.items():
+            await executor.set_policy(ref, policy)
+        for ref in executor.policies().keys() - declared.keys():
+            await executor.remove_policy(ref)
+        stopping = asyncio.create_task(stop.wait())
+        failing = asyncio.create_task(executor.wait())
+        await asyncio.wait({stopping, failing}, return_when=asyncio.FIRST_COMPLETED)
+        stopping.cancel()
+        if failing.done():
+            failing.result()
+        failing.cancel()
+    finally:
+        await executor.stop()

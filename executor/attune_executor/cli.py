@@ -1,0 +1,99 @@
+"""`attune-executor`: the executor on its own, its database, its API's description.
+
+Exit codes: 0 stopped after SIGTERM or SIGINT, 2 wrong configuration, 69 the database or the broker cannot be reached,
+75 another executor has taken over.
+"""
+
+import asyncio
+import json
+import signal
+import sys
+from pathlib import Path
+from typing import Annotated, Final, NoReturn
+
+import typer
+import uvloop
+import yaml
+from pydantic import ValidationError
+
+from attune_executor import app as executor_app
+from attune_executor.adapters.postgres import migrate as migrate_database
+from attune_executor.api.app import openapi_document
+from attune_executor.configuration import describe
+from attune_executor.domain.errors import PolicyError
+from attune_executor.ports.broker import BrokerError
+from attune_executor.ports.journal import FencedError, JournalError
+from attune_executor.settings import Settings, unknown_variables
+
+EXIT_CONFIGURATION: Final = 2
+EXIT_UNAVAILABLE: Final = 69
+EXIT_TAKEN_OVER: Final = 75
+_SECTIONS: Final = frozenset({*Settings.model_fields, "worker", "operator"})
+
+app = typer.Typer(help="Attune's executor: per-action FIFO queues with a concurrency limit.", no_args_is_help=True)
+ConfigFile = Annotated[
+    Path | None, typer.Option("--config", help="Configuration file; ATTUNE__SECTION__KEY variables win over it.")
+]
+
+
+@app.command()
+def run(config: ConfigFile = None) -> None:
+    """Run the executor with the policies of its configuration until SIGTERM."""
+    settings = _load(config)
+    settings.log.configure()
+    try:
+        uvloop.run(_run(settings))
+    except FencedError as error:
+        _give_up(EXIT_TAKEN_OVER, str(error))
+    except (JournalError, BrokerError) as error:
+        _give_up(EXIT_UNAVAILABLE, str(error))
+    except OSError as error:
+        _give_up(EXIT_UNAVAILABLE, f"cannot listen on {settings.api.host}:{settings.api.port}: {error}")
+
+
+@app.command()
+def migrate(config: ConfigFile = None) -> None:
+    """Create or upgrade schema attune in the database."""
+    try:
+        version = asyncio.run(migrate_database(_load(config).database.url.get_secret_value()))
+    except JournalError as error:
+        _give_up(EXIT_UNAVAILABLE, str(error))
+    typer.echo(f"schema attune is at version {version}")
+
+
+@app.command()
+def openapi() -> None:
+    """Print the HTTP API's OpenAPI document."""
+    typer.echo(json.dumps(openapi_document(), indent=2))
+
+
+async def _run(settings: Settings) -> None:
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    await executor_app.run(settings, stop)
+
+
+def _load(config: Path | None) -> Settings:
+    if unknown := unknown_variables(_SECTIONS):
+        _give_up(EXIT_CONFIGURATION, f"{', '.join(unknown)}: no such setting, remove it or correct its section")
+    try:
+        settings = Settings.load(config)
+        settings.queue_policies()
+    except ValidationError as error:
+        _give_up(EXIT_CONFIGURATION, describe(error, Settings))
+    except (PolicyError, OSError) as error:
+        _give_up(EXIT_CONFIGURATION, str(error))
+    except yaml.YAMLError as error:
+        _give_up(EXIT_CONFIGURATION, f"{config} is not YAML: {' '.join(str(error).split())}")
+    return settings
+
+
+def _give_up(code: int, reason: str) -> NoReturn:
+    typer.echo(f"attune-executor: {reason}", err=True)
+    sys.exit(code)
+
+
+def main() -> None:
+    """Entry point of `attune-executor`."""
+    app()
