@@ -1,0 +1,6 @@
+SELECT a.ref, qs.queue_length,
+ROUND(EXTRACT(EPOCH FROM (NOW() - qs.last_updated)) / 60, 1) AS stale_minutes
+FROM attune.queue_stats qs
+JOIN attune.action a ON a.id = qs.action_id
+WHERE (queue_length > 0 OR active_count > 0)
+AND last_updated < NOW() - INTERVAL '30 minutes';

@@ -1,0 +1,1 @@
+SELECT SUM(queue_length) FROM attune.queue_stats;
