@@ -10,15 +10,19 @@ from testbed.cluster.errors import ClusterError
 from testbed.debian import PackageError
 from testbed.golang import GoError
 from testbed.progress import CONSOLE
+from testbed.services.cli import app as services
+from testbed.services.runner import NoRunnerError
+from testbed.services.server import ServiceError
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, help=__doc__)
 app.add_typer(cluster, name="cluster")
+app.add_typer(services, name="services")
 
 
 def main() -> None:
     """Run the command line; what a person can do something about is said without a traceback."""
     try:
         app()
-    except (ClusterError, GoError, PackageError) as error:
+    except (ClusterError, GoError, PackageError, NoRunnerError, ServiceError) as error:
         CONSOLE.print(f"[red]Error:[/red] {escape(str(error))}")
         sys.exit(1)

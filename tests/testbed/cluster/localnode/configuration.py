@@ -114,7 +114,12 @@ def proxy(credentials: Credentials, *, masquerade_all: bool) -> dict[str, Any]:
         "healthzBindAddress": f"127.0.0.1:{addresses.PROXY_HEALTH_PORT}",
         "metricsBindAddress": f"127.0.0.1:{addresses.PROXY_METRICS_PORT}",
         "nodePortAddresses": ["primary"],
-        "iptables": {"masqueradeAll": masquerade_all, "localhostNodePorts": False},
+        "iptables": {
+            "masqueradeAll": masquerade_all,
+            "localhostNodePorts": False,
+            # With few Services a pass is cheap: they follow their pods at once.
+            "minSyncPeriod": "100ms",
+        },
         # These kernel settings cannot be written everywhere; zero leaves them as they are.
         "conntrack": {
             "maxPerCore": 0,
@@ -127,7 +132,7 @@ def proxy(credentials: Credentials, *, masquerade_all: bool) -> dict[str, Any]:
 
 
 def dns(credentials: Credentials) -> str:
-    """Return the Corefile: the cluster's own names, nothing else; names outside are refused."""
+    """Return the Corefile: the cluster's own names; all others do not exist."""
     return f"""{addresses.CLUSTER_DOMAIN} in-addr.arpa:{addresses.DNS_PORT} {{
     bind {addresses.BRIDGE_ADDRESS}
     errors
@@ -137,6 +142,13 @@ def dns(credentials: Credentials) -> str:
         kubeconfig "{credentials.dns_kubeconfig}"
         pods insecure
         ttl 5
+    }}
+}}
+.:{addresses.DNS_PORT} {{
+    bind {addresses.BRIDGE_ADDRESS}
+    errors
+    template ANY ANY {{
+        rcode NXDOMAIN
     }}
 }}
 """

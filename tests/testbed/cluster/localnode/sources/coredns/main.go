@@ -10,11 +10,12 @@ import (
 	_ "github.com/coredns/coredns/plugin/errors"
 	_ "github.com/coredns/coredns/plugin/kubernetes"
 	_ "github.com/coredns/coredns/plugin/ready"
+	_ "github.com/coredns/coredns/plugin/template"
 )
 
 // The order in which a query passes the plugins is the order of this list.
 func init() {
-	dnsserver.Directives = []string{"bind", "ready", "errors", "cache", "kubernetes"}
+	dnsserver.Directives = []string{"bind", "ready", "errors", "cache", "template", "kubernetes"}
 }
 
 func main() {

@@ -1,0 +1,3 @@
+module attune.example/testbed/probe
+
+go 1.24
