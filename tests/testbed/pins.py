@@ -17,3 +17,10 @@ KIND_NODE_IMAGE = "kindest/node:v1.37.0@sha256:a1ed56cfb0e7b93589bdf97c8cd566405
 
 PAUSE_IMAGE = "attune.example/pause:1"
 """The sandbox image of the local node, made from sources/pause; no registry has it."""
+
+PYTHON_IMAGE = "python:3.13-slim-trixie"
+DEBIAN_IMAGE = "debian:trixie-slim"
+"""What the Dockerfiles build on; a test holds their FROM lines against these."""
+
+DEBIAN_SUITE = "trixie"
+"""The Debian release in both, from whose packages they are made where no registry answers."""

@@ -8,8 +8,8 @@ import subprocess
 import uuid
 
 from testbed.images.development import ensure_service_image
+from testbed.reaper import Reaper
 from testbed.services.program import Description
-from testbed.services.reaper import Reaper
 
 LOG_LINES = 25
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import psutil
 
+from testbed.reaper import Reaper, kill_all, kill_tree
 from testbed.services.program import SCRIPTS, Description
-from testbed.services.reaper import Reaper, kill_all, kill_tree
 
 STOP_SECONDS = 30
 LOG_LINES = 25

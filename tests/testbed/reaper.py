@@ -26,6 +26,7 @@ class _Order:
     kind: Literal["process", "directory", "container"]
     name: str
     created: float = 0.0
+    grace_seconds: float = 0.0
 
 
 class Reaper:
@@ -36,9 +37,9 @@ class Reaper:
             [sys.executable, __file__], stdin=subprocess.PIPE, text=True, start_new_session=True
         )
 
-    def remove_process(self, process: psutil.Process) -> None:
-        """Have this process and its descendants killed at the end."""
-        self._tell(_Order("process", str(process.pid), process.create_time()))
+    def remove_process(self, process: psutil.Process, *, grace_seconds: float = 0.0) -> None:
+        """Have this process and its descendants killed at the end, and asked to stop `grace_seconds` before that."""
+        self._tell(_Order("process", str(process.pid), process.create_time(), grace_seconds))
 
     def remove_directory(self, path: str) -> None:
         """Have this directory removed at the end, after the processes."""
@@ -91,12 +92,18 @@ def _runs(process: psutil.Process) -> bool:
         return False
 
 
-def _kill_same(pid: int, created: float) -> None:
-    """Kill the tree of a process unless its id has been given to another one since."""
+def _end(order: _Order) -> None:
+    """End the tree of a process unless its id has been given to another one since."""
     try:
-        process = psutil.Process(pid)
-        if process.create_time() == created:
-            kill_tree(process)
+        process = psutil.Process(int(order.name))
+        if process.create_time() != order.created:
+            return
+        if order.grace_seconds:
+            process.terminate()
+            deadline = time.monotonic() + order.grace_seconds
+            while _runs(process) and time.monotonic() < deadline:
+                time.sleep(0.01)
+        kill_tree(process)
     except psutil.NoSuchProcess:
         return
 
@@ -105,7 +112,7 @@ def _main() -> None:
     orders = [_Order(**json.loads(line)) for line in sys.stdin]
     for order in orders:
         if order.kind == "process":
-            _kill_same(int(order.name), order.created)
+            _end(order)
     for order in orders:
         if order.kind == "container":
             subprocess.run(["docker", "rm", "--force", "--volumes", order.name], capture_output=True, check=False)
