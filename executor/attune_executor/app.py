@@ -40,6 +40,8 @@ class Executor:
     async def start(self) -> None:
         """Take the shard over and serve; returns once the engine turns and the API listens.
 
+        Whether it succeeds or not, ``stop`` closes what was opened.
+
         Raises:
             JournalError: the database is away, or its schema is not this program's.
             BrokerError: the broker is away.
@@ -62,7 +64,6 @@ class Executor:
         await asyncio.wait({self._running, started}, return_when=asyncio.FIRST_COMPLETED)
         if self._running.done():
             started.cancel()
-            await journal.close()
             self._running.result()
         api = self._settings.api
         self._server = ApiServer(create_api(engine, api), api.host, api.port)
@@ -121,8 +122,8 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
     Policies that the configuration no longer names are removed.
     """
     executor = Executor(settings)
-    await executor.start()
     try:
+        await executor.start()
         declared = settings.queue_policies()
         for ref, policy in declared.items():
             await executor.set_policy(ref, policy)

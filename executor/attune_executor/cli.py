@@ -1,11 +1,10 @@
-"""`attune-executor`: the executor on its own, its database, its API's description.
+"""`attune-executor`: the executor on its own, and its database.
 
 Exit codes: 0 stopped after SIGTERM or SIGINT, 2 wrong configuration, 69 the database or the broker cannot be reached,
 75 another executor has taken over.
 """
 
 import asyncio
-import json
 import signal
 import sys
 from pathlib import Path
@@ -18,7 +17,6 @@ from pydantic import ValidationError
 
 from attune_executor import app as executor_app
 from attune_executor.adapters.postgres import migrate as migrate_database
-from attune_executor.api.app import openapi_document
 from attune_executor.configuration import describe
 from attune_executor.domain.errors import PolicyError
 from attune_executor.ports.broker import BrokerError
@@ -59,12 +57,6 @@ def migrate(config: ConfigFile = None) -> None:
     except JournalError as error:
         _give_up(EXIT_UNAVAILABLE, str(error))
     typer.echo(f"schema attune is at version {version}")
-
-
-@app.command()
-def openapi() -> None:
-    """Print the HTTP API's OpenAPI document."""
-    typer.echo(json.dumps(openapi_document(), indent=2))
 
 
 async def _run(settings: Settings) -> None:

@@ -139,9 +139,7 @@ class Settings(BaseSettings):
             ref: QueuePolicy(
                 concurrency=action.concurrency_limit,
                 max_queue_length=(
-                    self.executor.queue.max_queue_length
-                    if action.max_queue_length is None
-                    else action.max_queue_length
+                    self.executor.queue.max_queue_length if action.max_queue_length is None else action.max_queue_length
                 ),
                 pool=action.pool,
             )

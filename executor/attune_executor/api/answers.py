@@ -1,0 +1,165 @@
+"""What the API answers with: models for the documentation, and the mapping from the domain's values."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from http import HTTPStatus
+from typing import Any, Final
+
+import orjson
+from pydantic import BaseModel, Field
+
+from attune_executor.api.errors import ErrorBody
+from attune_executor.domain.stats import QueueStats
+from attune_executor.domain.submission import Receipt, Refusal, RefusalCode
+from attune_executor.engine.views import ExecutionView
+
+_STATUS: Final = {
+    RefusalCode.UNKNOWN_ACTION: HTTPStatus.NOT_FOUND,
+    RefusalCode.ACTION_DISABLED: HTTPStatus.CONFLICT,
+    RefusalCode.QUEUE_FULL: HTTPStatus.TOO_MANY_REQUESTS,
+}
+
+
+class AcceptedExecution(BaseModel):
+    """An execution that was accepted and is durable."""
+
+    id: int
+    action_ref: str
+    status: str = Field(description="requested while it waits, scheduled once it is on its way to a worker")
+    queue_position: int = Field(description="Its place in the queue, from 1 at the head; 0 once it has left it.")
+    duplicate: bool = Field(description="Whether the idempotency key had been accepted before.")
+
+
+class AcceptedOne(BaseModel):
+    """The answer to a single execution."""
+
+    data: AcceptedExecution
+
+
+class AcceptedMany(BaseModel):
+    """The answer to a batch: an outcome for each execution, in order. An outcome with `code` was refused."""
+
+    data: list[AcceptedExecution | ErrorBody]
+
+
+class Execution(BaseModel):
+    """One execution."""
+
+    id: int
+    action_id: int
+    action_ref: str
+    status: str
+    parameters: dict[str, Any]
+    result: Any
+    attempt: int = Field(description="How often it was dispatched.")
+    worker: str | None
+    created: datetime
+    started_at: datetime | None
+    updated: datetime
+    queue_position: int | None = Field(description="While it waits: its place in the queue, from 1.")
+    estimated_start: datetime | None = Field(description="While it waits, once run times are known.")
+
+
+class ExecutionAnswer(BaseModel):
+    """One execution."""
+
+    data: Execution
+
+
+class Queue(BaseModel):
+    """One action's queue: the runbook's statistics."""
+
+    action_id: int
+    action_ref: str
+    queue_length: int = Field(description="Executions that wait.")
+    active_count: int = Field(description="Executions dispatched and not finished.")
+    max_concurrent: int = Field(description="The limit on active executions.")
+    oldest_enqueued_at: datetime | None = Field(description="When the head of the queue was accepted.")
+    total_enqueued: int
+    total_completed: int
+    total_rejected: int
+    last_updated: datetime = Field(description="When anything in the queue last changed.")
+
+
+class QueueAnswer(BaseModel):
+    """One queue."""
+
+    data: Queue
+
+
+class QueuesAnswer(BaseModel):
+    """Every queue."""
+
+    data: list[Queue]
+
+
+def status_of(refusal: Refusal) -> HTTPStatus:
+    """The HTTP status that says it."""
+    return _STATUS[refusal.code]
+
+
+def outcome(result: Receipt | Refusal) -> dict[str, Any]:
+    """A receipt or refusal as JSON data."""
+    if isinstance(result, Refusal):
+        return {"error": result.message, "code": result.code.value, "details": {"action_ref": result.action_ref}}
+    return {
+        "id": result.execution_id,
+        "action_ref": result.action_ref,
+        "status": result.status.value,
+        "queue_position": result.queue_position,
+        "duplicate": result.duplicate,
+    }
+
+
+def batch_status(results: Sequence[Receipt | Refusal]) -> HTTPStatus:
+    """201 when all were accepted, the refusals' own when all were refused alike, 207 for a mixture."""
+    statuses = {status_of(item) if isinstance(item, Refusal) else HTTPStatus.CREATED for item in results}
+    return statuses.pop() if len(statuses) == 1 else HTTPStatus.MULTI_STATUS
+
+
+def retry_after(results: Sequence[Receipt | Refusal]) -> dict[str, str]:
+    """A Retry-After header where waiting can help: when all of it is worth another try."""
+    waits = [item.retry_after_seconds for item in results if isinstance(item, Refusal) and item.retry_after_seconds]
+    return {"Retry-After": str(max(waits))} if waits else {}
+
+
+def queue(stats: QueueStats) -> dict[str, Any]:
+    """A queue as JSON data."""
+    return {
+        "action_id": stats.action_id,
+        "action_ref": stats.action_ref,
+        "queue_length": stats.queue_length,
+        "active_count": stats.active_count,
+        "max_concurrent": stats.max_concurrent,
+        "oldest_enqueued_at": moment(stats.oldest_enqueued_at),
+        "total_enqueued": stats.total_enqueued,
+        "total_completed": stats.total_completed,
+        "total_rejected": stats.total_rejected,
+        "last_updated": moment(stats.last_updated),
+    }
+
+
+def execution(view: ExecutionView, now: float) -> dict[str, Any]:
+    """An execution as JSON data; parameters and result are embedded as the JSON they are."""
+    stored = view.stored
+    wait = view.estimated_start_seconds
+    return {
+        "id": stored.execution_id,
+        "action_id": stored.action_id,
+        "action_ref": stored.action_ref,
+        "status": stored.status.value,
+        "parameters": orjson.Fragment(stored.parameters),
+        "result": None if stored.result is None else orjson.Fragment(stored.result),
+        "attempt": stored.attempt,
+        "worker": stored.worker,
+        "created": moment(stored.created),
+        "started_at": moment(stored.started_at),
+        "updated": moment(stored.updated),
+        "queue_position": view.queue_position,
+        "estimated_start": None if wait is None else moment(now + wait),
+    }
+
+
+def moment(unix_seconds: float | None) -> str | None:
+    """ISO 8601 in UTC."""
+    return None if unix_seconds is None else datetime.fromtimestamp(unix_seconds, UTC).isoformat()

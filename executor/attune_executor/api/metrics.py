@@ -1,0 +1,81 @@
+"""The queues as Prometheus metrics, under the runbook's names, collected when scraped."""
+
+import time
+from collections.abc import Callable, Iterable
+
+from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from attune_executor.api.service import ExecutionService
+from attune_executor.domain.stats import QueueStats
+
+
+class QueueCollector(Collector):
+    """Reads the engine's latest picture: nothing to keep in step, no cost between scrapes."""
+
+    def __init__(self, service: ExecutionService) -> None:
+        self._service = service
+
+    def collect(self) -> Iterable[Metric]:
+        """All queues as metric families."""
+        stats = self._service.stats()
+        health = self._service.health()
+        now = time.time()
+        yield _gauge("attune_queue_length", "Executions that wait.", stats, lambda queue: queue.queue_length)
+        yield _gauge(
+            "attune_queue_active", "Executions dispatched and not finished.", stats, lambda queue: queue.active_count
+        )
+        yield _gauge(
+            "attune_queue_max_concurrent", "Limit on active executions.", stats, lambda queue: queue.max_concurrent
+        )
+        yield _gauge(
+            "attune_queue_last_updated",
+            "Unix time of the last change in the queue; of the scrape while nothing waits and nothing is active.",
+            stats,
+            lambda queue: queue.last_updated if queue.queue_length or queue.active_count else now,
+        )
+        yield _gauge(
+            "attune_queue_oldest_age_seconds",
+            "Age of the execution at the head of the queue; 0 while nothing waits.",
+            stats,
+            lambda queue: 0 if queue.oldest_enqueued_at is None else max(0, now - queue.oldest_enqueued_at),
+        )
+        yield _counter("attune_executions_enqueued", "Executions accepted.", stats, lambda queue: queue.total_enqueued)
+        yield _counter(
+            "attune_executions_completed", "Executions finished.", stats, lambda queue: queue.total_completed
+        )
+        yield _counter("attune_executions_rejected", "Requests refused.", stats, lambda queue: queue.total_rejected)
+        yield GaugeMetricFamily("attune_engine_serving", "1 while turns are committed.", value=health.serving)
+        yield GaugeMetricFamily(
+            "attune_engine_last_turn_age_seconds", "Since the last commit.", value=health.last_turn_age_seconds
+        )
+        yield GaugeMetricFamily("attune_broker_connected", "1 while connected.", value=health.broker_connected)
+
+
+def metrics_registry(service: ExecutionService) -> CollectorRegistry:
+    """A registry of its own: two executors in one process must not meet in a global one."""
+    registry = CollectorRegistry()
+    ProcessCollector(registry=registry)
+    PlatformCollector(registry=registry)
+    GCCollector(registry=registry)
+    registry.register(QueueCollector(service))
+    return registry
+
+
+def _gauge(
+    name: str, text: str, stats: Iterable[QueueStats], value: Callable[[QueueStats], float]
+) -> GaugeMetricFamily:
+    family = GaugeMetricFamily(name, text, labels=["action"])
+    for queue in stats:
+        family.add_metric([queue.action_ref], value(queue))
+    return family
+
+
+def _counter(
+    name: str, text: str, stats: Iterable[QueueStats], value: Callable[[QueueStats], float]
+) -> CounterMetricFamily:
+    family = CounterMetricFamily(name, text, labels=["action"])
+    for queue in stats:
+        family.add_metric([queue.action_ref], value(queue))
+    return family

@@ -1,0 +1,49 @@
+"""What kubelet and Prometheus ask."""
+
+from http import HTTPStatus
+
+from fastapi import APIRouter, Response
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+
+from attune_executor.api.errors import ApiError, ErrorBody
+from attune_executor.api.metrics import metrics_registry
+from attune_executor.api.service import ExecutionService
+
+
+def operations_router(service: ExecutionService, turn_stall_seconds: float) -> APIRouter:
+    """``/livez``, ``/readyz`` and ``/metrics``."""
+    router = APIRouter(tags=["operations"])
+    registry = metrics_registry(service)
+
+    @router.get(
+        "/livez",
+        summary="Whether turns are being made: the age of the last one, not merely an answer",
+        responses={503: {"description": "The last turn is too old", "model": ErrorBody}},
+    )
+    async def livez() -> dict[str, float]:
+        age = service.health().last_turn_age_seconds
+        if age > turn_stall_seconds:
+            raise ApiError(
+                HTTPStatus.SERVICE_UNAVAILABLE,
+                "stalled",
+                f"The last turn is {age:.0f} s old, over {turn_stall_seconds:.0f} s: restart the executor",
+            )
+        return {"last_turn_age_seconds": round(age, 3)}
+
+    @router.get(
+        "/readyz",
+        summary="Whether executions are accepted now",
+        responses={503: {"description": "Starting, stopping, or database or broker away", "model": ErrorBody}},
+    )
+    async def readyz() -> dict[str, str]:
+        health = service.health()
+        if not health.serving or not health.broker_connected:
+            reason = health.detail if not health.serving else "message broker away"
+            raise ApiError(HTTPStatus.SERVICE_UNAVAILABLE, "not_ready", f"Not ready: {reason}")
+        return {"status": health.detail}
+
+    @router.get("/metrics", summary="Metrics for Prometheus", response_class=Response)
+    async def metrics() -> Response:
+        return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
+
+    return router

@@ -1,0 +1,115 @@
+"""The body of a submission, from bytes to requests. Parameters stay the bytes they are: never parsed into objects."""
+
+from typing import Annotated, Any, Final
+
+from msgspec import UNSET, DecodeError, Meta, Raw, Struct, UnsetType, ValidationError, json
+from pydantic import BaseModel, ConfigDict, Field
+
+from attune_executor.api.errors import invalid
+from attune_executor.domain.submission import ExecutionRequest
+from attune_executor.wire.storable import flaw
+
+_NO_PARAMETERS: Final = b"{}"
+MAX_KEY_LENGTH: Final = 255
+# What a database text can hold: everything but control characters, NUL above all.
+_TEXT: Final = r"^[^\x00-\x1f\x7f]*$"
+
+ActionRef = Annotated[str, Meta(min_length=1, max_length=253, pattern=_TEXT)]
+Key = Annotated[str, Meta(min_length=1, max_length=MAX_KEY_LENGTH, pattern=_TEXT)]
+
+
+class _Execution(Struct, forbid_unknown_fields=True):
+    action_ref: ActionRef
+    parameters: Raw = Raw(_NO_PARAMETERS)
+    idempotency_key: Key | None = None
+
+
+class _Body(Struct, forbid_unknown_fields=True):
+    """One execution, or many: a union that is told apart by its keys, for one pass over the bytes."""
+
+    action_ref: ActionRef | UnsetType = UNSET
+    parameters: Raw | UnsetType = UNSET
+    idempotency_key: Key | UnsetType | None = UNSET
+    executions: list[_Execution] | UnsetType = UNSET
+
+
+_decoder: Final = json.Decoder(_Body)
+_key_decoder: Final = json.Decoder(Key)
+
+
+class SubmissionOne(BaseModel):
+    """Run one action once."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    action_ref: str = Field(min_length=1, max_length=253, description="The action to run.", examples=["core.http.get"])
+    parameters: dict[str, Any] = Field(default_factory=dict[str, Any], description="Its parameters.")
+    idempotency_key: str | None = Field(
+        default=None,
+        min_length=1,
+        max_length=MAX_KEY_LENGTH,
+        description="However often it is submitted under one key, it is one execution.",
+    )
+
+
+class SubmissionMany(BaseModel):
+    """Run several actions; each is accepted or refused by itself, in this order."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    executions: list[SubmissionOne] = Field(min_length=1)
+
+
+def read_submission(body: bytes, header_key: str | None, max_batch: int) -> tuple[list[ExecutionRequest], bool]:
+    """The requests of a body, and whether it was a batch.
+
+    Args:
+        body: JSON in UTF-8.
+        header_key: the Idempotency-Key header; only for a single execution.
+        max_batch: executions that a body may hold.
+
+    Raises:
+        ApiError: 422, naming the field.
+    """
+    try:
+        parsed = _decoder.decode(body)
+    except ValidationError as error:
+        raise invalid(f"{error}") from error
+    except (DecodeError, UnicodeDecodeError) as error:
+        raise invalid(f"The body is not valid JSON: {error}") from error
+    if isinstance(parsed.executions, UnsetType):
+        if isinstance(parsed.action_ref, UnsetType):
+            raise invalid("Object missing required field `action_ref`, or `executions` for a batch")
+        key = header_key if isinstance(parsed.idempotency_key, UnsetType) else parsed.idempotency_key
+        parameters = b"{}" if isinstance(parsed.parameters, UnsetType) else bytes(parsed.parameters)
+        return [_request(parsed.action_ref, parameters, _checked_key(key), "$.parameters")], False
+    if not all(
+        isinstance(field, UnsetType) for field in (parsed.action_ref, parsed.parameters, parsed.idempotency_key)
+    ):
+        raise invalid("Object has `executions` and fields of a single execution: send one or the other")
+    if header_key is not None:
+        raise invalid("An Idempotency-Key header is for one execution: give each of `executions` its idempotency_key")
+    if not 1 <= len(parsed.executions) <= max_batch:
+        raise invalid(f"`executions` has {len(parsed.executions)} entries: send 1 to {max_batch} at a time")
+    return [
+        _request(item.action_ref, bytes(item.parameters), item.idempotency_key, f"$.executions[{index}].parameters")
+        for index, item in enumerate(parsed.executions)
+    ], True
+
+
+def _request(action_ref: str, parameters: bytes, key: str | None, path: str) -> ExecutionRequest:
+    parameters = parameters.strip()
+    if not parameters.startswith(b"{"):
+        raise invalid(f"Expected `object` - at `{path}`")
+    if (reason := flaw(parameters)) is not None:
+        raise invalid(f"Cannot be stored: {reason} - at `{path}`")
+    return ExecutionRequest(action_ref, parameters, key)
+
+
+def _checked_key(key: str | None) -> str | None:
+    if key is None:
+        return None
+    try:
+        return _key_decoder.decode(json.encode(key))
+    except ValidationError as error:
+        raise invalid(f"Idempotency-Key: {error}") from error
