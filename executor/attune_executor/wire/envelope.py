@@ -8,6 +8,9 @@ from msgspec import DecodeError, Meta, Raw, Struct, json
 
 VERSION: Final = "1.0"
 
+UNREADABLE: Final = (DecodeError, UnicodeDecodeError, RecursionError)
+"""What decoders raise for bytes that are no such message."""
+
 _encoder: Final = json.Encoder()
 
 
@@ -84,5 +87,5 @@ def unseal(body: bytes) -> Envelope:
     """
     try:
         return _decoder.decode(body)
-    except (DecodeError, UnicodeDecodeError) as error:
+    except UNREADABLE as error:
         raise MalformedMessageError(f"envelope: {error}") from error

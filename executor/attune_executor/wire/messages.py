@@ -3,12 +3,21 @@
 from collections.abc import Sequence
 from typing import Annotated, Final, NamedTuple, TypeAlias, TypeVar
 
-from msgspec import DecodeError, Meta, Raw, Struct, json
+from msgspec import Meta, Raw, Struct, json
 
 from attune_executor.domain.execution import TERMINAL, ExecutionStatus
 from attune_executor.domain.records import Finished, Started
 from attune_executor.ports.broker import Dispatch
-from attune_executor.wire.envelope import Envelope, MalformedMessageError, Origin, WireMessage, seal, unseal
+from attune_executor.wire.envelope import (
+    UNREADABLE,
+    Envelope,
+    MalformedMessageError,
+    Origin,
+    WireMessage,
+    seal,
+    unseal,
+)
+from attune_executor.wire.storable import flaw
 
 EXECUTOR: Final = "attune-executor"
 WORKER: Final = "attune-worker"
@@ -18,6 +27,8 @@ _NULL: Final = b"null"
 ExecutionId: TypeAlias = Annotated[int, Meta(ge=1, le=2**63 - 1)]
 Attempt: TypeAlias = Annotated[int, Meta(ge=1, le=2**31 - 1)]
 Name: TypeAlias = Annotated[str, Meta(min_length=1)]
+WorkerName: TypeAlias = Annotated[str, Meta(min_length=1, max_length=253, pattern=r"^[^\x00-\x1f]*$")]
+UnixSeconds: TypeAlias = Annotated[float, Meta(ge=0, le=253_402_300_799)]  # up to the end of the year 9999
 
 # A message's structs die together with it and hold no cycles: the collector need not look at them.
 
@@ -44,14 +55,14 @@ class CompletedExecution(Struct, frozen=True, gc=False):
     attempt: Attempt
     status: ExecutionStatus
     result: Raw
-    started_at: float | None
-    finished_at: float
+    started_at: UnixSeconds | None
+    finished_at: UnixSeconds
 
 
 class ExecutionCompleted(Struct, frozen=True):
     """From a worker: these are done."""
 
-    worker: Name
+    worker: WorkerName
     executions: Annotated[list[CompletedExecution], Meta(min_length=1)]
 
 
@@ -60,13 +71,13 @@ class StartedExecution(Struct, frozen=True, gc=False):
 
     execution_id: ExecutionId
     attempt: Attempt
-    started_at: float
+    started_at: UnixSeconds
 
 
 class ExecutionStarted(Struct, frozen=True):
     """From a worker: these run."""
 
-    worker: Name
+    worker: WorkerName
     executions: Annotated[list[StartedExecution], Meta(min_length=1)]
 
 
@@ -89,6 +100,8 @@ class Reports(NamedTuple):
 _dispatched: Final = json.Decoder(ExecutionDispatched)
 _completed: Final = json.Decoder(ExecutionCompleted)
 _started: Final = json.Decoder(ExecutionStarted)
+
+_encode: Final = json.Encoder().encode
 
 _Payload = TypeVar("_Payload")
 
@@ -193,11 +206,14 @@ def _finished(worker: str, execution: CompletedExecution) -> Finished:
         raise MalformedMessageError(
             f"payload: status of execution {execution.execution_id} is {execution.status.value!r}, not a terminal one"
         )
-    result = bytes(execution.result)
+    status, result = execution.status, bytes(execution.result)
+    # The others in the message are good, and this one is done: it fails alone, and says why.
+    if problem := flaw(result):
+        status, result = ExecutionStatus.FAILED, _encode({"error": f"the worker's result cannot be kept: {problem}"})
     return Finished(
         execution.execution_id,
         execution.attempt,
-        execution.status,
+        status,
         None if result == _NULL else result,
         worker,
         execution.started_at,
@@ -208,5 +224,5 @@ def _finished(worker: str, execution: CompletedExecution) -> Finished:
 def _open(decoder: json.Decoder[_Payload], envelope: Envelope) -> _Payload:
     try:
         return decoder.decode(envelope.payload)
-    except (DecodeError, UnicodeDecodeError) as error:
+    except UNREADABLE as error:
         raise MalformedMessageError(f"payload: {error}") from error

@@ -83,6 +83,8 @@ class Assignments:
         again: list[Execution] = []
         for assignment in assignments:
             key = assignment.execution_id, assignment.attempt
+            if key in delivery.unconfirmed:
+                continue
             execution = self._executions.get(key)
             if execution is None:
                 execution = self._executions[key] = Execution(assignment, origin)

@@ -11,6 +11,7 @@ from pydantic_core import PydanticSerializationError, to_json
 
 from attune_executor.domain.execution import ExecutionStatus
 from attune_executor.wire.messages import Assignment
+from attune_executor.wire.storable import flaw
 from attune_executor.worker.parameters import InvalidParametersError
 from attune_executor.worker.registry import Action, ActionError
 from attune_executor.worker.threads import ActionThreads
@@ -88,4 +89,6 @@ def _success(result: Any) -> Outcome:
             f"the result has {len(document)} bytes of JSON, and {MAX_RESULT_BYTES} are the limit:"
             " store it elsewhere and return where it is"
         )
+    if problem := flaw(document):
+        return failure(f"the result cannot be kept: {problem}")
     return Outcome(ExecutionStatus.SUCCEEDED, document)
