@@ -100,7 +100,9 @@ def _columns(kind: type[NamedTuple], rows: Sequence[NamedTuple]) -> Sequence[Seq
 
 # A worker's clock and name are its own: a nonsensical one must not make the database refuse the whole turn.
 def _time(seconds: float | None) -> float | None:
-    return None if seconds is None else min(max(seconds, 0.0), _LAST_SECOND)
+    if seconds is None or 0.0 <= seconds <= _LAST_SECOND:
+        return seconds
+    return _LAST_SECOND if seconds > _LAST_SECOND else 0.0
 
 
 def _text(name: str | None) -> str | None:
