@@ -5,7 +5,7 @@ Read when asked, never at import: a test or another program may set things first
 
 import os
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, YamlConfigSettingsSource
@@ -98,7 +98,7 @@ class Settings(BaseSettings):
     log: LogSettings = LogSettings()
 
     @classmethod
-    def load(cls, file: Path | None = None, **over: Any) -> "Settings":
+    def load(cls, file: Path | None = None, **over: Any) -> Self:
         """Read the file, the environment over it, and ``over`` over both.
 
         Raises:
@@ -127,7 +127,7 @@ class Settings(BaseSettings):
         if file is not None and not file.is_file():
             raise FileNotFoundError(f"no configuration file {file}")
         # The sections without defaults may come from the environment key by key.
-        return FromFile(**over)
+        return FromFile(**over)  # pyright: ignore[reportReturnType] - a subclass of cls, which is Self
 
     def queue_policies(self) -> dict[str, QueuePolicy]:
         """The file's policies by action.
