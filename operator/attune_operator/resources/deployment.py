@@ -1,12 +1,43 @@
 """The few facts of a worker Deployment that scaling and status work from."""
 
-from dataclasses import dataclass
+from attune_operator.resources.policy import Metadata
+from attune_operator.resources.schema import ResourceModel
 
 
-@dataclass(frozen=True, slots=True)
-class WorkerDeployment:
-    """A Deployment: the workers that it is set to, and those of them that are ready."""
+class DeploymentSpec(ResourceModel):
+    """What the Deployment is set to."""
 
-    name: str
-    replicas: int
-    ready: int
+    replicas: int = 1
+
+
+class DeploymentStatus(ResourceModel):
+    """What there is of it."""
+
+    ready_replicas: int = 0
+
+
+class WorkerDeployment(ResourceModel):
+    """A Deployment of workers."""
+
+    metadata: Metadata
+    spec: DeploymentSpec
+    status: DeploymentStatus = DeploymentStatus()
+
+    @property
+    def replicas(self) -> int:
+        """Workers that it is set to."""
+        return self.spec.replicas
+
+    @property
+    def ready(self) -> int:
+        """Worker pods that are ready."""
+        return self.status.ready_replicas
+
+    def scaled(self, replicas: int, resource_version: str) -> "WorkerDeployment":
+        """The Deployment after its scale was set, as the answer to that says."""
+        return self.model_copy(
+            update={
+                "metadata": self.metadata.model_copy(update={"resource_version": resource_version}),
+                "spec": DeploymentSpec(replicas=replicas),
+            }
+        )

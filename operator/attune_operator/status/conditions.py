@@ -136,7 +136,7 @@ def _workers_available(observation: PolicyObservation, _now: datetime) -> Verdic
         return _false("ScaledToZero", "the Deployment has no workers; the first execution that waits brings one")
     return _false(
         "NoWorkerReady",
-        f"none of {deployment.replicas} workers is ready: look at the pods of Deployment {deployment.name}",
+        f"none of {deployment.replicas} workers is ready: look at the pods of Deployment {deployment.metadata.name}",
     )
 
 

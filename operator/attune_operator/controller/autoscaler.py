@@ -1,0 +1,73 @@
+"""Scales each worker Deployment to what the policies that name it need."""
+
+from collections import defaultdict
+from time import time
+
+import structlog
+
+from attune_operator.cluster import Cluster
+from attune_operator.controller.measurements import Measurements
+from attune_operator.reconcile import Rule
+from attune_operator.resources import WorkerDeployment
+from attune_operator.scaling import Decision, PolicyDemand, ScalingMemory, decide
+from attune_operator.view import ResourceView
+
+_log = structlog.get_logger("attune.scaling")
+
+
+class Autoscaler:
+    """Decides and scales; keeps the memory of decisions and the last one by Deployment."""
+
+    def __init__(self, cluster: Cluster, deployments: ResourceView[WorkerDeployment]) -> None:
+        self._cluster = cluster
+        self._deployments = deployments
+        self._memory: dict[str, ScalingMemory] = {}
+        self.decisions: dict[str, Decision] = {}
+        self.served: dict[str, tuple[str, ...]] = {}
+
+    async def run(self, rule: Rule, measurements: Measurements) -> None:
+        """One pass over all Deployments that policies in force name.
+
+        Raises:
+            ClusterError: a Deployment could not be scaled; the next pass tries again.
+        """
+        demands = self._demands(rule, measurements)
+        deployments = self._deployments.objects()
+        self.served = {name: tuple(demand.name for demand in demands[name]) for name in demands}
+        for gone in self._memory.keys() - (demands.keys() & deployments.keys()):
+            del self._memory[gone]
+        decisions: dict[str, Decision] = {}
+        for name in demands.keys() & deployments.keys():
+            decisions[name], self._memory[name] = decide(
+                demands[name], deployments[name].replicas, self._memory.get(name, ScalingMemory()), time()
+            )
+        self.decisions = decisions
+        for name, decision in decisions.items():
+            deployment = deployments[name]
+            if decision.apply and decision.desired != deployment.replicas:
+                self._deployments.observe(await self._cluster.scale(deployment, decision.desired))
+                _log.info(
+                    "scaled",
+                    deployment=name,
+                    before=deployment.replicas,
+                    after=decision.desired,
+                    reason=decision.reason,
+                    why=decision.message,
+                )
+
+    @staticmethod
+    def _demands(rule: Rule, measurements: Measurements) -> dict[str, list[PolicyDemand]]:
+        demands: dict[str, list[PolicyDemand]] = defaultdict(list)
+        for ref, policy in sorted(rule.in_force.items()):
+            workers = policy.spec.workers
+            if workers is not None:
+                demands[workers.deployment].append(
+                    PolicyDemand(
+                        name=policy.metadata.name,
+                        concurrency=policy.spec.concurrency,
+                        admission=policy.spec.admission,
+                        workers=workers,
+                        stats=measurements.trusted(ref),
+                    )
+                )
+        return demands

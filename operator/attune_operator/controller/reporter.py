@@ -1,0 +1,99 @@
+"""Writes statuses: what changed, not more often than need be, and the longest unwritten first."""
+
+import asyncio
+from datetime import UTC, datetime
+from time import monotonic
+from typing import Final
+
+import structlog
+
+from attune_operator.cluster import Cluster, ClusterError, NotFoundError
+from attune_operator.controller.autoscaler import Autoscaler
+from attune_operator.controller.enforcement import Enforcement
+from attune_operator.controller.measurements import Measurements
+from attune_operator.resources import ActionQueuePolicy, ActionQueuePolicyStatus, WorkerDeployment
+from attune_operator.status import PolicyObservation, build_status, status_patch
+from attune_operator.view import ResourceView
+
+_log = structlog.get_logger("attune.status")
+
+WRITES_PER_PASS: Final = 50
+"""The budget: so many statuses at most are written in one pass, whatever changes."""
+_AT_ONCE: Final = 8
+
+
+class Reporter:
+    """Keeps the policies' statuses up to date."""
+
+    def __init__(
+        self,
+        cluster: Cluster,
+        policies: ResourceView[ActionQueuePolicy],
+        deployments: ResourceView[WorkerDeployment],
+        enforcement: Enforcement,
+        autoscaler: Autoscaler,
+        interval_seconds: float,
+    ) -> None:
+        self._cluster = cluster
+        self._policies = policies
+        self._deployments = deployments
+        self._enforcement = enforcement
+        self._autoscaler = autoscaler
+        self._interval_seconds = interval_seconds
+        self._written: dict[str, float] = {}
+        self._seen: dict[str, PolicyObservation] = {}
+
+    async def run(self, measurements: Measurements) -> None:
+        """One pass: write what differs and was not written within the interval."""
+        policies = {policy.metadata.uid: policy for policy in self._policies.objects().values()}
+        for forgotten in self._written.keys() - policies.keys():
+            del self._written[forgotten]
+        now = monotonic()
+        due = [
+            uid
+            for uid in sorted(policies, key=lambda uid: self._written.get(uid, 0.0))
+            if now - self._written.get(uid, 0.0) >= self._interval_seconds
+        ]
+        deployments = self._deployments.objects()
+        changes: list[tuple[ActionQueuePolicy, ActionQueuePolicyStatus]] = []
+        for uid in due:
+            policy = policies[uid]
+            status = build_status(self._observe(policy, deployments, measurements), datetime.now(UTC))
+            if status != policy.status:
+                changes.append((policy, status))
+            if len(changes) == WRITES_PER_PASS:
+                break
+        permits = asyncio.Semaphore(_AT_ONCE)
+        await asyncio.gather(*(self._write(policy, status, permits) for policy, status in changes))
+
+    async def _write(
+        self, policy: ActionQueuePolicy, status: ActionQueuePolicyStatus, permits: asyncio.Semaphore
+    ) -> None:
+        async with permits:
+            self._written[policy.metadata.uid] = monotonic()
+            try:
+                self._policies.observe(await self._cluster.patch_status(policy.metadata.name, status_patch(status)))
+            except NotFoundError:
+                _log.debug("the policy is gone", policy=policy.metadata.name)
+            except ClusterError as error:
+                _log.warning("a status was not written", policy=policy.metadata.name, error=str(error))
+
+    def _observe(
+        self,
+        policy: ActionQueuePolicy,
+        deployments: dict[str, WorkerDeployment],
+        measurements: Measurements,
+    ) -> PolicyObservation:
+        spec = policy.spec
+        deployment = spec.workers.deployment if spec.workers else None
+        served = self._autoscaler.served.get(deployment, ()) if deployment else ()
+        return PolicyObservation(
+            policy=policy,
+            ruled_by=self._enforcement.rule.ruled_by.get(policy.metadata.uid),
+            in_force=self._enforcement.enforced.get(spec.action_ref) == spec.queue_policy(),
+            executor=measurements.distrust,
+            stats=measurements.stats.get(spec.action_ref),
+            deployment=deployments.get(deployment) if deployment else None,
+            decision=self._autoscaler.decisions.get(deployment) if deployment else None,
+            shared_with=tuple(name for name in served if name != policy.metadata.name),
+        )

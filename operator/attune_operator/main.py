@@ -1,0 +1,84 @@
+"""`attune-operator`: the program that runs executor and operator in one process."""
+
+import asyncio
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import Annotated, Final, NoReturn
+
+import structlog
+import typer
+import yaml
+from pydantic import ValidationError
+
+from attune_executor.app import Executor
+from attune_executor.configuration import describe
+from attune_executor.settings import unknown_variables
+from attune_operator.cluster import Cluster
+from attune_operator.leader import LeadershipLostError
+from attune_operator.replica import Replica
+from attune_operator.settings import ProgramSettings
+
+_log = structlog.get_logger("attune.operator")
+
+EXIT_FAILED: Final = 1
+EXIT_CONFIGURATION: Final = 2
+_SECTIONS: Final = frozenset({*ProgramSettings.model_fields, "worker"})
+
+app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
+ConfigFile = Annotated[
+    Path | None, typer.Option("--config", help="Configuration file; ATTUNE__SECTION__KEY variables win over it.")
+]
+
+
+@app.callback()
+def attune_operator() -> None:
+    """Queues of Attune's actions as a Kubernetes operator."""
+
+
+@app.command()
+def run(config: ConfigFile = None) -> None:
+    """Stand by, and lead once this replica has the lease, until SIGTERM.
+
+    ATTUNE__DATABASE__URL and ATTUNE__MESSAGE_QUEUE__URL are needed; ATTUNE__OPERATOR__NAMESPACE says which namespace,
+    by default the pod's own. Outside of a cluster KUBECONFIG names the cluster.
+
+    Exit codes: 0 stopped after SIGTERM or SIGINT, 1 leadership lost or failed, 2 wrong configuration.
+    """
+    if unknown := unknown_variables(_SECTIONS):
+        _give_up(f"{', '.join(unknown)}: no such setting, remove it or correct its section")
+    try:
+        settings = ProgramSettings.load(config)
+    except ValidationError as error:
+        _give_up(describe(error, ProgramSettings))
+    except (OSError, yaml.YAMLError) as error:
+        _give_up(str(error))
+    settings.log.configure()
+    asyncio.run(_run(settings))
+
+
+async def _run(settings: ProgramSettings) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    async with Cluster.connect(settings.operator.namespace) as cluster:
+        replica = Replica(settings.operator, cluster, lambda: Executor(settings))
+        try:
+            await replica.run(stop)
+        except LeadershipLostError as error:
+            _log.error("leadership lost, ending at once", error=str(error))
+            # An orderly end takes seconds in which two would lead.
+            os._exit(EXIT_FAILED)
+    _log.info("stopped")
+
+
+def _give_up(problem: str) -> NoReturn:
+    sys.stderr.write(f"attune-operator: {problem}\n")
+    raise typer.Exit(EXIT_CONFIGURATION)
+
+
+def main() -> None:
+    """Entry point."""
+    app()
