@@ -25,7 +25,7 @@ async def http_get(
     ``timeout_seconds`` bounds connecting and each pause between two pieces of the answer. ``ca_file`` names the
     certificates to trust instead of the usual ones.
     """
-    client = httpx.AsyncClient(verify=_trust(ca_file), timeout=timeout_seconds, follow_redirects=True)
+    client = httpx.AsyncClient(verify=trust(ca_file), timeout=timeout_seconds, follow_redirects=True)
     try:
         async with client, client.stream("GET", url, headers=headers) as response:
             body = await _read(response)
@@ -48,7 +48,8 @@ async def _read(response: httpx.Response) -> str:
     return body.decode(response.encoding or "utf-8", "replace")
 
 
-def _trust(ca_file: str | None) -> ssl.SSLContext:
+def trust(ca_file: str | None) -> ssl.SSLContext:
+    """What to check servers against: the certificates in ``ca_file``, or the usual ones."""
     if ca_file is None:
         return _context(None, 0)
     try:

@@ -1,0 +1,157 @@
+"""The core pack against real programs and real servers on this machine."""
+
+import asyncio
+import os
+import sys
+import time
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+
+import certifi
+import pytest
+
+from attune_executor.worker import ActionError
+from attune_executor.worker.core import echo, http_get, shell, sleep
+from attune_executor.worker.core.http import MAX_BODY_BYTES, trust
+from attune_executor.worker.core.shell import MAX_OUTPUT_BYTES
+
+ANSWERS = {
+    "/hello": b"HTTP/1.1 200 OK\r\nContent-Type: text/plain; charset=latin-1\r\nContent-Length: 5\r\n\r\nhell\xf6",
+    "/gone": b"HTTP/1.1 410 Gone\r\nContent-Length: 3\r\n\r\nbye",
+    "/moved": b"HTTP/1.1 302 Found\r\nLocation: /hello\r\nContent-Length: 0\r\n\r\n",
+    "/long": b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (MAX_BODY_BYTES + 1, b"x" * (MAX_BODY_BYTES + 1)),
+    "/silent": b"",
+}
+
+
+@pytest.fixture
+async def site() -> AsyncIterator[str]:
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while head := await reader.readuntil(b"\r\n\r\n"):
+            path = head.split(b" ")[1].decode()
+            if path == "/headers":
+                writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(head), head))
+            elif ANSWERS[path]:
+                writer.write(ANSWERS[path])
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            await answer(reader, writer)
+        except asyncio.IncompleteReadError:
+            writer.close()
+
+    async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
+        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+
+
+async def test_echo_and_sleep() -> None:
+    assert await echo(a=1, b=[2]) == {"a": 1, "b": [2]}
+    before = time.monotonic()
+    await sleep(seconds=0.05)
+    assert time.monotonic() - before >= 0.05
+
+
+async def test_http_get(site: str) -> None:
+    answer = await http_get(url=f"{site}/hello")
+    assert (answer["status_code"], answer["body"], answer["headers"]["content-length"]) == (200, "hellö", "5")
+    assert (await http_get(url=f"{site}/moved"))["body"] == "hellö"
+    assert "x-mine: 1" in (await http_get(url=f"{site}/headers", headers={"x-mine": "1"}))["body"]
+
+
+async def test_http_get_fails_with_the_reason(site: str) -> None:
+    with pytest.raises(ActionError, match="HTTP 410 Gone") as gone:
+        await http_get(url=f"{site}/gone")
+    assert (gone.value.details["status_code"], gone.value.details["body"]) == (410, "bye")
+    with pytest.raises(ActionError, match="longer than 524288 bytes"):
+        await http_get(url=f"{site}/long")
+    with pytest.raises(ActionError, match=r"nothing came for 0\.2 s; raise timeout_seconds"):
+        await http_get(url=f"{site}/silent", timeout_seconds=0.2)
+    with pytest.raises(ActionError, match="ConnectError"):
+        await http_get(url="http://127.0.0.1:1/")
+    with pytest.raises(ActionError, match=r"ca_file /nowhere\.pem: .*name a file"):
+        await http_get(url=f"{site}/hello", ca_file="/nowhere.pem")
+
+
+async def test_shell_runs_programs_and_commands() -> None:
+    assert await shell(argv=["printf", "%s", "a b"]) == {"exit_code": 0, "stdout": "a b", "stderr": ""}
+    assert await shell(command="cat; echo oops >&2", stdin="héllo") == {
+        "exit_code": 0,
+        "stdout": "héllo",
+        "stderr": "oops\n",
+    }
+    assert (await shell(argv=["true"], stdin="x" * 1_000_000))["exit_code"] == 0, "input need not be read"
+
+
+async def test_shell_fails_with_the_reason() -> None:
+    with pytest.raises(ActionError, match=r"^exit code 3$") as failed:
+        await shell(command="echo half; exit 3")
+    assert failed.value.details == {"exit_code": 3, "stdout": "half\n", "stderr": ""}
+    with pytest.raises(ActionError, match="killed by SIGKILL"):
+        await shell(command="kill -9 $$")
+    with pytest.raises(ActionError, match="cannot run '/nowhere'"):
+        await shell(argv=["/nowhere"])
+    for wrong in ({}, {"argv": ["true"], "command": "true"}):
+        with pytest.raises(ActionError, match="give one of them"):
+            await shell(**wrong)  # type: ignore[arg-type] # pyright: ignore[reportArgumentType] - wrong on purpose
+
+
+async def test_shell_keeps_the_workers_settings_to_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ATTUNE__MESSAGE_QUEUE__URL", "amqp://user:secret@host/")
+    monkeypatch.setenv("ELSE", "kept")
+    stdout = (await shell(argv=["env"]))["stdout"]
+    assert "secret" not in stdout
+    assert "ELSE=kept" in stdout
+
+
+async def test_shell_cuts_long_output_and_says_so() -> None:
+    answer = await shell(argv=[sys.executable, "-c", f"print('x' * {MAX_OUTPUT_BYTES * 3})"])
+    assert len(answer["stdout"]) == MAX_OUTPUT_BYTES
+    assert answer["truncated"] == ["stdout"]
+
+
+def started(pid_file: Path) -> bool:
+    return pid_file.exists() and pid_file.read_text().strip() != ""
+
+
+def ended(pid_file: Path) -> bool:
+    try:
+        status = Path(f"/proc/{pid_file.read_text().strip()}/stat").read_text()
+    except FileNotFoundError:
+        return True
+    return status.rsplit(")", 1)[1].split()[0] == "Z"
+
+
+async def until(state: Callable[[Path], bool], pid_file: Path) -> None:
+    async with asyncio.timeout(5):
+        while not state(pid_file):
+            await asyncio.sleep(0.01)
+
+
+async def test_shell_kills_all_that_it_started_when_its_time_is_up(tmp_path: Path) -> None:
+    pid_file = tmp_path / "pid"
+    with pytest.raises(ActionError, match=r"killed after 0\.3 s"):
+        await shell(command=f"sleep 60 & echo $! > {pid_file}; wait", timeout_seconds=0.3)
+    await until(ended, pid_file)
+
+
+async def test_a_cancelled_shell_leaves_nothing_behind(tmp_path: Path) -> None:
+    pid_file = tmp_path / "pid"
+    running = asyncio.create_task(shell(command=f"echo $$ > {pid_file}; sleep 60"))
+    await until(started, pid_file)
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+    await until(ended, pid_file)
+
+
+def test_trusting_a_ca_file_reads_it_anew_when_it_changes(tmp_path: Path) -> None:
+    ca_file = tmp_path / "ca.pem"
+    ca_file.write_text("no certificate")
+    with pytest.raises(ActionError, match="PEM certificates"):
+        trust(str(ca_file))
+    ca_file.write_bytes(Path(certifi.where()).read_bytes())
+    os.utime(ca_file, (1, 1))
+    first = trust(str(ca_file))
+    assert trust(str(ca_file)) is first
+    os.utime(ca_file, (2, 2))
+    assert trust(str(ca_file)) is not first
