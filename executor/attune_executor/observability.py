@@ -16,6 +16,10 @@ LogFormat: TypeAlias = Literal["auto", "json", "console"]
 _QUIET_LIBRARIES: Final = ("aiormq.connection", "aio_pika.connection")
 # Informative at most when debugging: a line for every request.
 _TALKATIVE_LIBRARIES: Final = ("httpx", "httpcore", "uvicorn.access")
+# Without local variables: among them are connection URLs, and rendering deep ones stops every loop for seconds.
+_TRACEBACKS: Final = structlog.processors.ExceptionRenderer(
+    structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
+)
 
 
 def _lower(value: object) -> object:
@@ -51,9 +55,9 @@ def configure_logging(level: LogLevel, json: bool | None) -> None:
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
     rendering: list[structlog.typing.Processor] = (
-        [structlog.processors.dict_tracebacks, structlog.processors.JSONRenderer(_orjson)]
+        [_TRACEBACKS, structlog.processors.JSONRenderer(_orjson)]
         if as_json
-        else [structlog.dev.ConsoleRenderer(colors=terminal)]
+        else [structlog.dev.ConsoleRenderer(colors=terminal, exception_formatter=structlog.dev.plain_traceback)]
     )
     structlog.configure(
         processors=[
