@@ -115,7 +115,7 @@ class Journal(Protocol):
         """Write one turn in one transaction, fenced by the epoch.
 
         A finished record never overwrites a terminal status. Returns the parameters of every
-        ``turn.dispatched`` execution by id.
+        ``turn.dispatched`` execution by id; one that is terminal already is left out, and left alone.
 
         Raises:
             FencedError: another owner has the shard; nothing was written.

@@ -9,7 +9,6 @@ from attune_executor.domain.execution import ExecutionStatus
 from attune_executor.domain.records import Accepted, Dispatched, Finished, Started
 from attune_executor.domain.stats import QueueStats
 from attune_executor.ports.journal import OpenExecution, StoredExecution
-from attune_executor.ports.json_value import mended
 
 _LAST_SECOND: Final = 253_402_300_799.0  # of the year 9999: the last that clients of the database can read
 
@@ -39,7 +38,7 @@ def finished_columns(rows: Sequence[Finished]) -> Columns:
     return (
         ids,
         statuses,
-        [None if result is None else mended(result).decode() for result in results],
+        [None if result is None else result.decode() for result in results],
         list(map(_text, workers)),
         list(map(_time, started)),
     )
@@ -98,7 +97,8 @@ def _columns(kind: type[NamedTuple], rows: Sequence[NamedTuple]) -> Sequence[Seq
     return list(zip(*rows, strict=True)) or [()] * len(kind._fields)
 
 
-# A worker's clock and name are its own: a nonsensical one must not make the database refuse the whole turn.
+# A worker's clock and name are its own: a nonsensical one must not make the database refuse the whole turn. JSON that
+# the database refuses is kept out where it comes in (attune_executor.wire.storable).
 def _time(seconds: float | None) -> float | None:
     if seconds is None or 0.0 <= seconds <= _LAST_SECOND:
         return seconds
