@@ -85,6 +85,10 @@ def registry(controller: Controller) -> kopf.OperatorRegistry:
     """The handlers, bound to the controller whose views they fill."""
     result = kopf.OperatorRegistry()
 
+    # The default registry brings these with it; a registry of one's own has to be given them.
+    kopf.on.login(registry=result)(kopf.login_with_service_account)
+    kopf.on.login(registry=result)(kopf.login_with_kubeconfig)
+
     @kopf.on.event(GROUP, VERSION, PLURAL, registry=result)
     async def policy_seen(event: kopf.RawEvent, **_: Any) -> None:  # pyright: ignore[reportUnusedFunction] - registered
         policy = read(ActionQueuePolicy, event["object"])

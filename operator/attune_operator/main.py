@@ -17,6 +17,7 @@ from attune_executor.configuration import describe
 from attune_executor.settings import unknown_variables
 from attune_operator.cluster import Cluster
 from attune_operator.leader import LeadershipLostError
+from attune_operator.logs import quieten_kopf
 from attune_operator.replica import Replica
 from attune_operator.settings import ProgramSettings
 
@@ -55,6 +56,7 @@ def run(config: ConfigFile = None) -> None:
     except (OSError, yaml.YAMLError) as error:
         _give_up(str(error))
     settings.log.configure()
+    quieten_kopf()
     asyncio.run(_run(settings))
 
 
