@@ -85,6 +85,9 @@ class Controller:
         # Without a complete list every policy that was not seen yet would look deleted.
         while not await self._attempt("resync", self._resync):
             await Nudge().wait(PASS_SECONDS)
+        # Once through in order: a status that is written before would tell of a Pending that never was.
+        await self._attempt("enforce", self._enforce)
+        await self._attempt("scale", self._scale)
         async with asyncio.TaskGroup() as passes:
             passes.create_task(self._repeat("enforce", self._enforce, self.policies_changed, PASS_SECONDS))
             passes.create_task(self._repeat("scale", self._scale, self.load_changed, PASS_SECONDS))
