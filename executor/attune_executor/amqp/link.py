@@ -207,7 +207,7 @@ class Link:
                 f"the broker at {self.address} has a queue or exchange with other settings ({_reason(error)}):"
                 " set message_queue.queue_type as it was, or delete that queue once it is empty"
             )
-        return f"cannot use the broker at {self.address}: {_reason(error)}"
+        return f"cannot use the broker at {self.address}: {_reason(error)}; check that it runs, and message_queue.url"
 
 
 def _watch(session: Session) -> None:
