@@ -8,6 +8,7 @@ from rich.markup import escape
 from testbed.cluster.cli import app as cluster
 from testbed.cluster.errors import ClusterError
 from testbed.debian import PackageError
+from testbed.demo.cli import app as demo
 from testbed.golang import GoError
 from testbed.progress import CONSOLE
 from testbed.services.cli import app as services
@@ -17,6 +18,7 @@ from testbed.services.server import ServiceError
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, help=__doc__)
 app.add_typer(cluster, name="cluster")
 app.add_typer(services, name="services")
+app.add_typer(demo, name="demo")
 
 
 def main() -> None:

@@ -1,0 +1,121 @@
+"""Executor and workers as processes, killed under load: nothing lost, order kept, limit held."""
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+import httpx
+import pytest
+
+from testbed.attune.processes import AttuneProcesses
+
+CONCURRENCY = 20
+WAITING = 1_000
+RUN_SECONDS = 0.2
+
+# Whoever started before an execution was accounted for as finished overlaps with it: the commit that frees a slot
+# comes before the dispatch that fills it, so this overestimates what really ran at a time.
+MOST_AT_ONCE = """
+    WITH edges AS (
+        SELECT started_at AS at, 1 AS change FROM attune.execution
+        UNION ALL
+        SELECT updated, -1 FROM attune.execution
+    )
+    SELECT max(running) FROM (SELECT sum(change) OVER (ORDER BY at, change) AS running FROM edges) AS course
+"""
+OUT_OF_ORDER = """
+    SELECT count(*) FROM (
+        SELECT dispatch_order, max(dispatch_order) OVER (PARTITION BY action ORDER BY queue_order) AS latest
+        FROM attune.execution
+    ) AS course
+    WHERE dispatch_order < latest OR dispatch_order IS NULL
+"""
+
+
+@pytest.fixture
+async def database(database_url: str) -> AsyncGenerator[asyncpg.Connection]:
+    connection = await asyncpg.connect(database_url)
+    yield connection
+    await connection.close()
+
+
+@pytest.fixture
+def attune(tmp_path: Path, database_url: str, amqp_url: str) -> AttuneProcesses:
+    return AttuneProcesses(tmp_path, database_url, amqp_url, {"core.sleep": {"concurrency_limit": CONCURRENCY}})
+
+
+async def submit(url: str, count: int) -> list[int]:
+    body = {"executions": [{"action_ref": "core.sleep", "parameters": {"seconds": RUN_SECONDS}}] * count}
+    async with httpx.AsyncClient() as http:
+        response = await http.post(f"{url}/api/v1/executions", json=body, timeout=30)
+    assert response.status_code == 201, response.text
+    return [item["id"] for item in response.json()["data"]]
+
+
+async def queue(url: str) -> dict[str, Any]:
+    async with httpx.AsyncClient() as http:
+        response = await http.get(f"{url}/api/v1/actions/core.sleep/queue-stats", timeout=10)
+    assert response.status_code == 200, response.text
+    return response.json()["data"]
+
+
+async def until_status(database: asyncpg.Connection, status: str, count: int, timeout_seconds: float) -> None:
+    deadline = time.monotonic() + timeout_seconds
+    while True:
+        found = await database.fetch("SELECT status, count(*) FROM attune.execution GROUP BY status")
+        if any(row["status"] == status and row["count"] >= count for row in found):
+            return
+        assert time.monotonic() < deadline, found
+        await asyncio.sleep(0.05)
+
+
+async def test_a_killed_executor_loses_nothing_keeps_order_and_limit(
+    attune: AttuneProcesses, database: asyncpg.Connection
+) -> None:
+    with attune:
+        attune.migrate()
+        executor = attune.executor()
+        for _ in range(2):
+            attune.worker(slots=CONCURRENCY // 2)
+        ids = await submit(attune.url, 500)
+        ids += await submit(attune.url, WAITING + CONCURRENCY - 500)
+        await until_status(database, "running", CONCURRENCY, 20)
+        executor.kill()
+        attune.executor()
+        stats = await queue(attune.url)
+        assert stats["total_enqueued"] == WAITING + CONCURRENCY
+        await until_status(database, "succeeded", len(ids), 120)
+        assert await database.fetchval(OUT_OF_ORDER) == 0
+        assert await database.fetchval(MOST_AT_ONCE) == CONCURRENCY
+        stats = await queue(attune.url)
+        assert (stats["queue_length"], stats["active_count"], stats["total_completed"]) == (0, 0, len(ids))
+
+
+async def test_a_killed_worker_loses_nothing(attune: AttuneProcesses, database: asyncpg.Connection) -> None:
+    with attune:
+        attune.migrate()
+        attune.executor()
+        victim = attune.worker(slots=CONCURRENCY // 2)
+        attune.worker(slots=CONCURRENCY // 2)
+        ids = await submit(attune.url, 200)
+        await until_status(database, "running", CONCURRENCY, 20)
+        victim.kill()
+        await until_status(database, "succeeded", len(ids), 60)
+        assert await database.fetchval(OUT_OF_ORDER) == 0
+
+
+async def test_a_graceful_restart_repeats_nothing(attune: AttuneProcesses, database: asyncpg.Connection) -> None:
+    with attune:
+        attune.migrate()
+        executor = attune.executor()
+        worker = attune.worker(slots=CONCURRENCY)
+        ids = await submit(attune.url, 300)
+        await until_status(database, "succeeded", 50, 20)
+        assert executor.stop() == 0
+        attune.executor()
+        await until_status(database, "succeeded", len(ids), 60)
+        assert await database.fetchval("SELECT max(attempt) FROM attune.execution") == 1
+        assert worker.stop() == 0

@@ -1,0 +1,92 @@
+"""A caller of the executor's API that means it: it retries until each execution is accepted, under a key of its own."""
+
+import asyncio
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from typing import Any
+
+import httpx
+
+from testbed.attune.port_forward import PortForward
+
+_FULL_QUEUE_SECONDS = 1.0
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """An execution that a caller wants, and the key that makes it one execution however often it is asked for."""
+
+    action_ref: str
+    parameters: Mapping[str, Any]
+    key: str = field(default_factory=lambda: uuid.uuid4().hex)
+
+    def body(self) -> dict[str, Any]:
+        """The request as the API takes it."""
+        return {"action_ref": self.action_ref, "parameters": self.parameters, "idempotency_key": self.key}
+
+
+class Refused(RuntimeError):  # noqa: N818 - an answer, not an error of the program
+    """The API refused an execution for good."""
+
+
+class Caller:
+    """Submits executions through a port-forward."""
+
+    def __init__(self, forward: PortForward) -> None:
+        self._forward = forward
+        self._http = httpx.AsyncClient(timeout=30)
+        self.turned_away = 0
+        """Times that an execution was turned away by a full queue and asked for again."""
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._http.aclose()
+
+    async def get(self, path: str) -> Any:
+        """The `data` of a GET, asked for until it is answered."""
+        return (await self._request("GET", path, None))["data"]
+
+    async def submit(self, wanted: Sequence[Wanted]) -> dict[str, int]:
+        """Have every execution accepted; returns ids by key.
+
+        Raises:
+            Refused: one of them will never be.
+        """
+        ids: dict[str, int] = {}
+        still_wanted = list(wanted)
+        while still_wanted:
+            answer = await self._request(
+                "POST", "/api/v1/executions", {"executions": [item.body() for item in still_wanted]}
+            )
+            turned_away: list[Wanted] = []
+            for item, outcome in zip(still_wanted, answer["data"], strict=True):
+                if "id" in outcome:
+                    ids[item.key] = outcome["id"]
+                elif outcome["code"] == "queue_full":
+                    turned_away.append(item)
+                else:
+                    raise Refused(f"{item.action_ref}: {outcome['error']}")
+            if turned_away:
+                self.turned_away += len(turned_away)
+                await asyncio.sleep(_FULL_QUEUE_SECONDS)
+            still_wanted = turned_away
+        return ids
+
+    async def _request(self, method: str, path: str, body: object) -> Any:
+        """The answer, however long the API is away: a body with `data`."""
+        while True:
+            url = await asyncio.to_thread(self._forward.url)
+            try:
+                response = await self._http.request(method, url + path, json=body)
+            except httpx.TransportError:
+                await asyncio.to_thread(self._forward.lost, url)
+                continue
+            if response.status_code == HTTPStatus.SERVICE_UNAVAILABLE:
+                await asyncio.sleep(float(response.headers["Retry-After"]))
+                continue
+            answer = response.json()
+            if "data" not in answer:
+                raise Refused(f"{method} {path}: {response.status_code} {answer}")
+            return answer

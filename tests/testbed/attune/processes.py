@@ -1,0 +1,129 @@
+"""An executor and workers as processes of this machine, against any PostgreSQL and RabbitMQ; made to be killed."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import httpx
+import yaml
+
+from testbed.services.ports import free_port
+
+_READY_SECONDS = 30.0
+_STOP_SECONDS = 30.0
+
+
+class HostProcess:
+    """One program of ours, its output in a file."""
+
+    def __init__(self, name: str, arguments: Sequence[str], environment: Mapping[str, str], log: Path) -> None:
+        self.name = name
+        self._log = log
+        with log.open("ab") as output:
+            self._process = subprocess.Popen(
+                [str(Path(sys.executable).with_name(arguments[0])), *arguments[1:]],
+                env={**os.environ, **environment},
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+
+    @property
+    def running(self) -> bool:
+        """Whether it has not ended."""
+        return self._process.poll() is None
+
+    def log(self) -> str:
+        """What it printed."""
+        return self._log.read_text(errors="replace")
+
+    def kill(self) -> None:
+        """SIGKILL, and wait until it is gone."""
+        self._process.kill()
+        self._process.wait()
+
+    def pause(self) -> None:
+        """SIGSTOP."""
+        self._process.send_signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """SIGCONT."""
+        self._process.send_signal(signal.SIGCONT)
+
+    def stop(self) -> int:
+        """SIGTERM; returns the exit code."""
+        self._process.terminate()
+        return self._process.wait(timeout=_STOP_SECONDS)
+
+
+class AttuneProcesses:
+    """Starts executors and workers with one configuration; as a context manager ends them all."""
+
+    def __init__(
+        self, folder: Path, database_url: str, amqp_url: str, policies: Mapping[str, Mapping[str, Any]]
+    ) -> None:
+        self._folder = folder
+        self._environment = {"ATTUNE__DATABASE__URL": database_url, "ATTUNE__MESSAGE_QUEUE__URL": amqp_url}
+        self._port = free_port()
+        self._config = folder / "config.yaml"
+        self._config.write_text(yaml.safe_dump({"api": {"port": self._port}, "policies": {"actions": dict(policies)}}))
+        self._processes: list[HostProcess] = []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
+    ) -> None:
+        for process in self._processes:
+            if process.running:
+                process.resume()
+                process.kill()
+
+    @property
+    def url(self) -> str:
+        """Where the executor's API is."""
+        return f"http://127.0.0.1:{self._port}"
+
+    def migrate(self) -> None:
+        """Bring the database's schema up."""
+        process = self._start("migrate", ["attune-executor", "migrate"])
+        deadline = time.monotonic() + _READY_SECONDS
+        while process.running and time.monotonic() < deadline:
+            time.sleep(0.05)
+        assert process.stop() == 0, process.log()
+
+    def executor(self) -> HostProcess:
+        """Start an executor and wait until it serves."""
+        process = self._start("executor", ["attune-executor", "run", "--config", str(self._config)])
+        deadline = time.monotonic() + _READY_SECONDS
+        while not self._serving():
+            assert process.running, process.log()
+            assert time.monotonic() < deadline, process.log()
+            time.sleep(0.05)
+        return process
+
+    def worker(self, pool: str = "default", slots: int = 10) -> HostProcess:
+        """Start a worker; it takes executions when it is ready."""
+        number = len(self._processes)
+        arguments = ["attune-worker", "--pool", pool, "--slots", str(slots), "--health-port", str(free_port())]
+        return self._start(f"worker-{number}", arguments)
+
+    def _serving(self) -> bool:
+        try:
+            return httpx.get(f"{self.url}/readyz", timeout=2).is_success
+        except httpx.TransportError:
+            return False
+
+    def _start(self, name: str, arguments: Sequence[str]) -> HostProcess:
+        log = self._folder / f"{name}-{len(self._processes)}.log"
+        process = HostProcess(name, arguments, self._environment, log)
+        self._processes.append(process)
+        return process

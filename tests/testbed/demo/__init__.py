@@ -1,0 +1,1 @@
+"""The demo: real work through the whole path, on a real cluster, checked to the last execution."""
