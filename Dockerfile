@@ -21,10 +21,10 @@ WORKDIR /source
 COPY pyproject.toml uv.lock ./
 COPY executor/pyproject.toml executor/
 COPY operator/pyproject.toml operator/
-
-# Dependencies first: they change less often than the code, and these layers are kept while they do not.
-FROM builder AS worker-builder
+# Dependencies first: they change less often than the code, and their layers are kept while they do not.
 RUN /opt/uv/bin/uv sync --frozen --no-dev --no-install-workspace --package attune-executor
+
+FROM builder AS worker-builder
 COPY executor executor
 RUN /opt/uv/bin/uv sync --frozen --no-dev --no-editable --package attune-executor
 

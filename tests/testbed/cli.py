@@ -10,6 +10,8 @@ from testbed.cluster.errors import ClusterError
 from testbed.debian import PackageError
 from testbed.demo.cli import app as demo
 from testbed.golang import GoError
+from testbed.images.cli import app as image
+from testbed.images.docker import DockerError
 from testbed.progress import CONSOLE
 from testbed.services.cli import app as services
 from testbed.services.runner import NoRunnerError
@@ -18,6 +20,7 @@ from testbed.services.server import ServiceError
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, help=__doc__)
 app.add_typer(cluster, name="cluster")
 app.add_typer(services, name="services")
+app.add_typer(image, name="image")
 app.add_typer(demo, name="demo")
 
 
@@ -25,6 +28,6 @@ def main() -> None:
     """Run the command line; what a person can do something about is said without a traceback."""
     try:
         app()
-    except (ClusterError, GoError, PackageError, NoRunnerError, ServiceError) as error:
+    except (ClusterError, DockerError, GoError, PackageError, NoRunnerError, ServiceError) as error:
         CONSOLE.print(f"[red]Error:[/red] {escape(str(error))}")
         sys.exit(1)
