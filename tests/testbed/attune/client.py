@@ -74,8 +74,24 @@ class Caller:
             still_wanted = turned_away
         return ids
 
+    async def post_one(self, wanted: Wanted) -> httpx.Response:
+        """Ask for one execution; returns the answer, whatever it is."""
+        return await self._send("POST", "/api/v1/executions", wanted.body())
+
     async def _request(self, method: str, path: str, body: object) -> Any:
-        """The answer, however long the API is away: a body with `data`."""
+        """An answer with `data`.
+
+        Raises:
+            Refused: the answer is an error.
+        """
+        response = await self._send(method, path, body)
+        answer = response.json()
+        if "data" not in answer:
+            raise Refused(f"{method} {path}: {response.status_code} {answer}")
+        return answer
+
+    async def _send(self, method: str, path: str, body: object) -> httpx.Response:
+        """The answer of an API that is there and has its database, however long that takes."""
         while True:
             url = await asyncio.to_thread(self._forward.url)
             try:
@@ -83,10 +99,6 @@ class Caller:
             except httpx.TransportError:
                 await asyncio.to_thread(self._forward.lost, url)
                 continue
-            if response.status_code == HTTPStatus.SERVICE_UNAVAILABLE:
-                await asyncio.sleep(float(response.headers["Retry-After"]))
-                continue
-            answer = response.json()
-            if "data" not in answer:
-                raise Refused(f"{method} {path}: {response.status_code} {answer}")
-            return answer
+            if response.status_code != HTTPStatus.SERVICE_UNAVAILABLE:
+                return response
+            await asyncio.sleep(float(response.headers["Retry-After"]))

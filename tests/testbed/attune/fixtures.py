@@ -1,0 +1,37 @@
+"""Pytest fixtures: Attune deployed on the cluster under test, in a namespace that a demo beside it does not notice."""
+
+from collections.abc import AsyncGenerator, Iterator
+
+import pytest
+
+from testbed.attune.client import Caller
+from testbed.attune.cluster_view import ClusterView
+from testbed.attune.deployment import deploy
+from testbed.attune.port_forward import PortForward
+from testbed.cluster.provider import Provider
+
+TEST_NAMESPACE = "attune-test"
+
+
+@pytest.fixture(scope="session")
+def attune(cluster: Provider) -> Iterator[ClusterView]:
+    """The development overlay, running; deleted after the tests."""
+    deploy(cluster, TEST_NAMESPACE)
+    view = ClusterView(cluster.kubectl(), TEST_NAMESPACE)
+    yield view
+    view.kubectl.run("delete", "namespace", TEST_NAMESPACE, "--wait=true", timeout=180)
+
+
+@pytest.fixture(scope="session")
+def forward(attune: ClusterView) -> Iterator[PortForward]:
+    """A way to the executor's API."""
+    with PortForward(attune.kubectl, attune.namespace, "service/attune-executor", 8080) as forward:
+        yield forward
+
+
+@pytest.fixture
+async def caller(forward: PortForward) -> AsyncGenerator[Caller]:
+    """A caller of the executor's API."""
+    caller = Caller(forward)
+    yield caller
+    await caller.close()

@@ -1,0 +1,123 @@
+"""Replicas of the operator as processes of this machine, against a real API server; made to be killed and paused."""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+import httpx
+
+from testbed.attune.processes import HostProcess
+from testbed.cluster.kubectl import Kubectl
+from testbed.services.ports import free_port
+
+LEASE_SECONDS = 4
+_READY_SECONDS = 60.0
+
+T = TypeVar("T")
+
+
+class OperatorReplica(HostProcess):
+    """One replica and its API."""
+
+    def __init__(self, number: int, environment: dict[str, str], folder: Path) -> None:
+        self.url = f"http://127.0.0.1:{free_port()}"
+        self.health_url = f"http://127.0.0.1:{free_port()}"
+        ports = {
+            "ATTUNE__API__PORT": self.url.rpartition(":")[2],
+            "ATTUNE__OPERATOR__HEALTH_PORT": self.health_url.rpartition(":")[2],
+        }
+        log = folder / f"operator-{number}.log"
+        super().__init__(f"operator-{number}", ["attune-operator", "run"], {**environment, **ports}, log)
+
+    def leads(self) -> bool:
+        """Whether its executor serves."""
+        return answers(f"{self.url}/readyz")
+
+    def get(self, path: str) -> Any:
+        """The `data` of a GET."""
+        return httpx.get(self.url + path, timeout=10).raise_for_status().json()["data"]
+
+    def queue(self, action_ref: str) -> Any:
+        """An action's queue statistics; None while the action is not known."""
+        response = httpx.get(f"{self.url}/api/v1/actions/{action_ref}/queue-stats", timeout=10)
+        return response.json()["data"] if response.is_success else None
+
+    def submit(self, action_ref: str, count: int = 1, **parameters: Any) -> httpx.Response:
+        """Submit executions, whatever is answered."""
+        execution = {"action_ref": action_ref, "parameters": parameters}
+        body = {"executions": [execution] * count} if count > 1 else execution
+        return httpx.post(f"{self.url}/api/v1/executions", json=body, timeout=30)
+
+
+class Operators:
+    """Starts replicas for one namespace; as a context manager ends them all."""
+
+    def __init__(self, folder: Path, kubectl: Kubectl, namespace: str, database_url: str, amqp_url: str) -> None:
+        kubeconfig = folder / "kubeconfig"
+        # One context only, since the operator takes whichever is current.
+        kubeconfig.write_text(kubectl.run("config", "view", "--minify", "--raw", "--flatten"))
+        self._folder = folder
+        self._environment = {
+            "KUBECONFIG": str(kubeconfig),
+            "ATTUNE__DATABASE__URL": database_url,
+            "ATTUNE__MESSAGE_QUEUE__URL": amqp_url,
+            "ATTUNE__OPERATOR__NAMESPACE": namespace,
+            "ATTUNE__OPERATOR__LEASE_DURATION_SECONDS": str(LEASE_SECONDS),
+            "ATTUNE__OPERATOR__RENEW_DEADLINE_SECONDS": "3",
+            "ATTUNE__OPERATOR__RETRY_SECONDS": "0.5",
+        }
+        self._processes: list[HostProcess] = []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
+    ) -> None:
+        for process in self._processes:
+            if process.running:
+                process.resume()
+                process.kill()
+
+    def replica(self) -> OperatorReplica:
+        """Start a replica and wait until it is ready: leading, or standing by."""
+        replica = OperatorReplica(len(self._processes), self._environment, self._folder)
+        self._processes.append(replica)
+        until(lambda: answers(f"{replica.health_url}/readyz"), _READY_SECONDS, replica)
+        return replica
+
+    def leader(self) -> OperatorReplica:
+        """Start a replica and wait until it leads."""
+        replica = self.replica()
+        until(replica.leads, _READY_SECONDS, replica)
+        return replica
+
+    def worker(self, pool: str, slots: int = 10) -> HostProcess:
+        """Start a worker."""
+        arguments = ["attune-worker", "--pool", pool, "--slots", str(slots), "--health-port", str(free_port())]
+        number = len(self._processes)
+        process = HostProcess(f"worker-{number}", arguments, self._environment, self._folder / f"worker-{number}.log")
+        self._processes.append(process)
+        return process
+
+
+def answers(url: str) -> bool:
+    """Whether a GET succeeds."""
+    try:
+        return httpx.get(url, timeout=2).is_success
+    except httpx.TransportError:
+        return False
+
+
+def until(look: Callable[[], T | None], seconds: float, *processes: HostProcess) -> T:
+    """Look until there is something true to see, and return it; fails with the processes' output after `seconds`."""
+    deadline = time.monotonic() + seconds
+    while True:
+        if seen := look():
+            return seen
+        if time.monotonic() > deadline:
+            logs = "\n".join(f"--- {process.name}\n{process.log()}" for process in processes)
+            raise AssertionError(f"not seen within {seconds} s\n{logs}")
+        time.sleep(0.02)
