@@ -42,6 +42,12 @@ class AcceptedMany(BaseModel):
     data: list[AcceptedExecution | ErrorBody]
 
 
+class RefusedMany(ErrorBody):
+    """The answer to a batch of which all was refused for the same reason: `data` has an outcome for each."""
+
+    data: list[ErrorBody]
+
+
 class Execution(BaseModel):
     """One execution."""
 
@@ -101,7 +107,10 @@ def status_of(refusal: Refusal) -> HTTPStatus:
 def outcome(result: Receipt | Refusal) -> dict[str, Any]:
     """A receipt or refusal as JSON data."""
     if isinstance(result, Refusal):
-        return {"error": result.message, "code": result.code.value, "details": {"action_ref": result.action_ref}}
+        details: dict[str, Any] = {"action_ref": result.action_ref}
+        if result.retry_after_seconds is not None:
+            details["retry_after_seconds"] = result.retry_after_seconds
+        return {"error": result.message, "code": result.code.value, "details": details}
     return {
         "id": result.execution_id,
         "action_ref": result.action_ref,
@@ -117,8 +126,23 @@ def batch_status(results: Sequence[Receipt | Refusal]) -> HTTPStatus:
     return statuses.pop() if len(statuses) == 1 else HTTPStatus.MULTI_STATUS
 
 
+def batch(results: Sequence[Receipt | Refusal]) -> dict[str, Any]:
+    """The outcomes of a batch as JSON data, an error as a whole where all were refused for one reason."""
+    outcomes = [outcome(result) for result in results]
+    codes = {result.code if isinstance(result, Refusal) else None for result in results}
+    first = results[0]
+    if len(codes) > 1 or not isinstance(first, Refusal):
+        return {"data": outcomes}
+    return {
+        "error": f"All {len(results)} refused: {first.message}",
+        "code": first.code.value,
+        "details": {"refused": len(results)},
+        "data": outcomes,
+    }
+
+
 def retry_after(results: Sequence[Receipt | Refusal]) -> dict[str, str]:
-    """A Retry-After header where waiting can help: when all of it is worth another try."""
+    """A Retry-After header where waiting can help with any of them."""
     waits = [item.retry_after_seconds for item in results if isinstance(item, Refusal) and item.retry_after_seconds]
     return {"Retry-After": str(max(waits))} if waits else {}
 

@@ -1,7 +1,7 @@
 """The API put together."""
 
 from importlib.metadata import version
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
@@ -13,6 +13,8 @@ from attune_executor.api.operations import operations_router
 from attune_executor.api.queues import queues_router
 from attune_executor.api.requests import SubmissionMany, SubmissionOne
 from attune_executor.api.service import ExecutionService
+
+_NEVER_SENT: Final = ("HTTPValidationError", "ValidationError")
 
 
 class ApiLimits(Protocol):
@@ -61,8 +63,11 @@ def openapi_document(app: FastAPI) -> dict[str, Any]:
             schema = model.model_json_schema(ref_template="#/components/schemas/{model}")
             schema.pop("$defs", None)
             schemas[model.__name__] = schema
-        # FastAPI describes a validation error of its own that is never sent.
-        schemas.pop("HTTPValidationError", None)
-        schemas.pop("ValidationError", None)
+        # FastAPI describes a validation error of its own, for every route with a parameter, that is never sent.
+        for name in _NEVER_SENT:
+            schemas.pop(name, None)
+        for operation in (each for path in document["paths"].values() for each in path.values()):
+            if _NEVER_SENT[0] in str(operation["responses"].get("422")):
+                del operation["responses"]["422"]
         app.openapi_schema = document
     return app.openapi_schema

@@ -42,4 +42,6 @@ class BodyLimit:
             f"The request body is larger than {self._max_bytes} bytes: send fewer executions at a time,"
             " or raise api.max_body_bytes",
             details={"max_body_bytes": self._max_bytes},
+            # The rest of the body is on its way: without this the server would read and drop all of it.
+            headers={"Connection": "close"},
         )

@@ -33,17 +33,16 @@ class ApiError(Exception):
         error: str,
         *,
         details: Mapping[str, Any] | None = None,
-        retry_after_seconds: int | None = None,
+        headers: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__(error)
         self.status = status
         self.body = ErrorBody(error=error, code=code, details=dict(details) if details else None)
-        self.retry_after_seconds = retry_after_seconds
+        self.headers = headers
 
     def response(self) -> JSONResponse:
         """The error as sent."""
-        headers = {} if self.retry_after_seconds is None else {"Retry-After": str(self.retry_after_seconds)}
-        return JSONResponse(self.body.model_dump(), self.status, headers)
+        return JSONResponse(self.body.model_dump(), self.status, self.headers)
 
 
 def unavailable(reason: str) -> ApiError:
@@ -52,7 +51,7 @@ def unavailable(reason: str) -> ApiError:
         HTTPStatus.SERVICE_UNAVAILABLE,
         "unavailable",
         f"Not available now ({reason}): try again, with the same Idempotency-Key",
-        retry_after_seconds=UNAVAILABLE_RETRY_SECONDS,
+        headers={"Retry-After": str(UNAVAILABLE_RETRY_SECONDS)},
     )
 
 
@@ -69,21 +68,31 @@ def install(app: FastAPI) -> None:
     async def on_http_error(_request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)  # noqa: S101 - as above
         status = HTTPStatus(error.status_code)
-        response = ApiError(status, status.phrase.lower().replace(" ", "_"), error.detail or status.phrase).response()
-        response.headers.update(error.headers or {})
-        return response
+        code = status.phrase.lower().replace(" ", "_")
+        return ApiError(status, code, error.detail or status.phrase, headers=error.headers).response()
 
     async def on_invalid(_request: Request, error: Exception) -> Response:
         assert isinstance(error, RequestValidationError)  # noqa: S101 - as above
-        problems = [f"{'.'.join(str(part) for part in item['loc'])}: {item['msg']}" for item in error.errors()]
-        return invalid("; ".join(problems)).response()
+        problems = [(".".join(str(part) for part in item["loc"][1:]), item["msg"]) for item in error.errors()]
+        return invalid("; ".join(f"{field}: {problem}" for field, problem in problems), problems[0][0]).response()
+
+    async def on_defect(request: Request, error: Exception) -> Response:
+        # Starlette raises it again for the server's log once this is sent.
+        del request, error
+        return ApiError(
+            HTTPStatus.INTERNAL_SERVER_ERROR,
+            "internal_error",
+            "The executor failed on this request, and its log says why: please report it",
+        ).response()
 
     app.add_exception_handler(ApiError, on_api_error)
     app.add_exception_handler(UnavailableError, on_unavailable)
     app.add_exception_handler(HTTPException, on_http_error)
     app.add_exception_handler(RequestValidationError, on_invalid)
+    app.add_exception_handler(Exception, on_defect)
 
 
-def invalid(error: str) -> ApiError:
-    """422: the request is not understood; the text names the field."""
-    return ApiError(HTTPStatus.UNPROCESSABLE_ENTITY, "invalid_request", error)
+def invalid(error: str, field: str | None = None) -> ApiError:
+    """422: the request is not understood; the text names the field and so do the details, where it is one."""
+    details = None if field is None else {"field": field}
+    return ApiError(HTTPStatus.UNPROCESSABLE_ENTITY, "invalid_request", error, details=details)

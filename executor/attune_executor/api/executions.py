@@ -16,11 +16,11 @@ from attune_executor.domain.submission import Refusal
 
 _JSON: Final = "application/json"
 _REFUSED: Final[dict[int | str, dict[str, Any]]] = {
-    404: {"description": "Unknown action: no policy declares it", "model": ErrorBody | answers.AcceptedMany},
-    409: {"description": "The action takes no executions now", "model": ErrorBody | answers.AcceptedMany},
+    404: {"description": "Unknown action: no policy declares it", "model": ErrorBody | answers.RefusedMany},
+    409: {"description": "The action takes no executions now", "model": ErrorBody | answers.RefusedMany},
     413: {"description": "The body is too large", "model": ErrorBody},
     422: {"description": "The body is not understood; the error names the field", "model": ErrorBody},
-    429: {"description": "Queue full; Retry-After says when to come back", "model": ErrorBody | answers.AcceptedMany},
+    429: {"description": "Queue full; Retry-After says when to come back", "model": ErrorBody | answers.RefusedMany},
     503: {"description": "Database or broker away; Retry-After says when to come back", "model": ErrorBody},
 }
 # The body is read by hand, so it is described by hand.
@@ -56,8 +56,7 @@ def executions_router(service: ExecutionService, max_batch: int) -> APIRouter:
         requests, many = read_submission(await request.body(), idempotency_key, max_batch)
         results = await service.submit(requests)
         if many:
-            body = {"data": [answers.outcome(result) for result in results]}
-            return _json(body, answers.batch_status(results), answers.retry_after(results))
+            return _json(answers.batch(results), answers.batch_status(results), answers.retry_after(results))
         (result,) = results
         if isinstance(result, Refusal):
             return _json(answers.outcome(result), answers.status_of(result), answers.retry_after(results))

@@ -1,9 +1,11 @@
 """What kubelet and Prometheus ask."""
 
 from http import HTTPStatus
+from typing import Annotated
 
-from fastapi import APIRouter, Response
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from fastapi import APIRouter, Header, Response
+from fastapi.responses import PlainTextResponse
+from prometheus_client.exposition import choose_encoder
 
 from attune_executor.api.errors import ApiError, ErrorBody
 from attune_executor.api.metrics import metrics_registry
@@ -42,8 +44,10 @@ def operations_router(service: ExecutionService, turn_stall_seconds: float) -> A
             raise ApiError(HTTPStatus.SERVICE_UNAVAILABLE, "not_ready", f"Not ready: {reason}")
         return {"status": health.detail}
 
-    @router.get("/metrics", summary="Metrics for Prometheus", response_class=Response)
-    async def metrics() -> Response:
-        return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
+    @router.get("/metrics", summary="Metrics for Prometheus", response_class=PlainTextResponse)
+    def metrics(accept: Annotated[str, Header()] = "") -> Response:
+        # Not a coroutine: it runs in a thread, since a thousand queues take longer than a turn may be held up.
+        encode, content_type = choose_encoder(accept)
+        return Response(encode(registry), media_type=content_type)
 
     return router

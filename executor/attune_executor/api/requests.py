@@ -1,5 +1,6 @@
 """The body of a submission, from bytes to requests. Parameters stay the bytes they are: never parsed into objects."""
 
+import re
 from typing import Annotated, Any, Final
 
 from msgspec import UNSET, DecodeError, Meta, Raw, Struct, UnsetType, ValidationError, json
@@ -7,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from attune_executor.api.errors import invalid
 from attune_executor.domain.submission import ExecutionRequest
-from attune_executor.wire.storable import flaw
+from attune_executor.wire.storable import MAX_DEPTH, flaw
 
 _NO_PARAMETERS: Final = b"{}"
 MAX_KEY_LENGTH: Final = 255
@@ -33,6 +34,9 @@ class _Body(Struct, forbid_unknown_fields=True):
     executions: list[_Execution] | UnsetType = UNSET
 
 
+# msgspec ends its text with the path of the value, and names a field there that is missing or unknown.
+_PATH: Final = re.compile(r" - at `\$\.([^`]+)`$")
+_NAMED: Final = re.compile(r" field `([^`]+)`")
 _decoder: Final = json.Decoder(_Body)
 _key_decoder: Final = json.Decoder(Key)
 
@@ -74,35 +78,44 @@ def read_submission(body: bytes, header_key: str | None, max_batch: int) -> tupl
     try:
         parsed = _decoder.decode(body)
     except ValidationError as error:
-        raise invalid(f"{error}") from error
+        raise invalid(*_located(error)) from error
     except (DecodeError, UnicodeDecodeError) as error:
         raise invalid(f"The body is not valid JSON: {error}") from error
+    except RecursionError as error:
+        raise invalid(f"The body is nested too deeply: send parameters of at most {MAX_DEPTH} levels") from error
     if isinstance(parsed.executions, UnsetType):
         if isinstance(parsed.action_ref, UnsetType):
-            raise invalid("Object missing required field `action_ref`, or `executions` for a batch")
-        key = header_key if isinstance(parsed.idempotency_key, UnsetType) else parsed.idempotency_key
-        parameters = b"{}" if isinstance(parsed.parameters, UnsetType) else bytes(parsed.parameters)
-        return [_request(parsed.action_ref, parameters, _checked_key(key), "$.parameters")], False
+            raise invalid("Object missing required field `action_ref`, or `executions` for a batch", "action_ref")
+        key = None if isinstance(parsed.idempotency_key, UnsetType) else parsed.idempotency_key
+        if key and header_key and key != header_key:
+            raise invalid("The Idempotency-Key header and idempotency_key differ: send one of them", "idempotency_key")
+        parameters = _NO_PARAMETERS if isinstance(parsed.parameters, UnsetType) else bytes(parsed.parameters)
+        return [_request(parsed.action_ref, parameters, key or _checked_key(header_key), "parameters")], False
     if not all(
         isinstance(field, UnsetType) for field in (parsed.action_ref, parsed.parameters, parsed.idempotency_key)
     ):
-        raise invalid("Object has `executions` and fields of a single execution: send one or the other")
+        raise invalid("Object has `executions` and fields of a single execution: send one or the other", "executions")
     if header_key is not None:
-        raise invalid("An Idempotency-Key header is for one execution: give each of `executions` its idempotency_key")
+        raise invalid(
+            "An Idempotency-Key header is for one execution: give each of `executions` its idempotency_key",
+            "Idempotency-Key",
+        )
     if not 1 <= len(parsed.executions) <= max_batch:
-        raise invalid(f"`executions` has {len(parsed.executions)} entries: send 1 to {max_batch} at a time")
+        raise invalid(
+            f"`executions` has {len(parsed.executions)} entries: send 1 to {max_batch} at a time", "executions"
+        )
     return [
-        _request(item.action_ref, bytes(item.parameters), item.idempotency_key, f"$.executions[{index}].parameters")
+        _request(item.action_ref, bytes(item.parameters), item.idempotency_key, f"executions[{index}].parameters")
         for index, item in enumerate(parsed.executions)
     ], True
 
 
-def _request(action_ref: str, parameters: bytes, key: str | None, path: str) -> ExecutionRequest:
+def _request(action_ref: str, parameters: bytes, key: str | None, field: str) -> ExecutionRequest:
     parameters = parameters.strip()
     if not parameters.startswith(b"{"):
-        raise invalid(f"Expected `object` - at `{path}`")
+        raise invalid(f"Expected `object` - at `$.{field}`", field)
     if (reason := flaw(parameters)) is not None:
-        raise invalid(f"Cannot be stored: {reason} - at `{path}`")
+        raise invalid(f"Cannot be stored: {reason} - at `$.{field}`", field)
     return ExecutionRequest(action_ref, parameters, key)
 
 
@@ -112,4 +125,11 @@ def _checked_key(key: str | None) -> str | None:
     try:
         return _key_decoder.decode(json.encode(key))
     except ValidationError as error:
-        raise invalid(f"Idempotency-Key: {error}") from error
+        raise invalid(f"Idempotency-Key: {error}", "Idempotency-Key") from error
+
+
+def _located(error: ValidationError) -> tuple[str, str | None]:
+    """What msgspec says, and the field that it speaks of."""
+    text = str(error)
+    names = [found[1] for found in (_PATH.search(text), _NAMED.search(text)) if found]
+    return text, ".".join(names) or None

@@ -1,0 +1,67 @@
+"""The API in front of a real engine, on the ports in memory."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+import httpx
+
+from attune_executor.adapters.memory import (
+    JournalStore,
+    ManualClock,
+    MemoryBroker,
+    MemoryJournal,
+    MemoryQueueStatsRepository,
+)
+from attune_executor.api.app import create_api
+from attune_executor.domain.execution import ExecutionStatus
+from attune_executor.domain.policy import QueuePolicy
+from attune_executor.domain.records import Finished
+from attune_executor.engine.engine import Engine
+from attune_executor.engine.statistics import Statistics
+from attune_executor.engine.turn_loop import TurnSettings
+from attune_executor.settings import ApiSettings
+
+REF = "core.echo"
+
+
+@dataclass
+class ApiWorld:
+    """A client, and what stands behind the API."""
+
+    client: httpx.AsyncClient
+    engine: Engine
+    store: JournalStore
+    broker: MemoryBroker
+    clock: ManualClock
+
+    async def declare(self, ref: str = REF, concurrency: int = 2, max_queue_length: int = 3) -> None:
+        await self.engine.set_policy(ref, QueuePolicy(concurrency=concurrency, max_queue_length=max_queue_length))
+
+    async def submit(self, *refs: str) -> httpx.Response:
+        return await self.client.post("/api/v1/executions", json={"executions": [{"action_ref": ref} for ref in refs]})
+
+    def finish(self, execution_id: int, result: bytes = b'{"done": true}') -> None:
+        now = self.clock.now()
+        self.broker.report(
+            finished=[Finished(execution_id, 1, ExecutionStatus.SUCCEEDED, result, "worker-1", now, now)]
+        )
+
+
+@asynccontextmanager
+async def api_world(settings: ApiSettings | None = None) -> AsyncGenerator[ApiWorld]:
+    """An engine that turns, until the block ends."""
+    store, broker, clock = JournalStore(), MemoryBroker(), ManualClock()
+    statistics = Statistics(clock, MemoryQueueStatsRepository(store), coalesce_seconds=0.01)
+    turns = TurnSettings(idle_turn_seconds=0.02, redispatch_grace_seconds=0)
+    engine = Engine("test", MemoryJournal(store), broker, statistics, clock, turns)
+    running = asyncio.create_task(engine.run())
+    await engine.started()
+    transport = httpx.ASGITransport(create_api(engine, settings or ApiSettings()), raise_app_exceptions=False)
+    try:
+        async with httpx.AsyncClient(transport=transport, base_url="http://executor") as client:
+            yield ApiWorld(client, engine, store, broker, clock)
+    finally:
+        engine.stop()
+        await running

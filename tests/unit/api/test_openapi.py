@@ -1,0 +1,63 @@
+"""The published description says what the API does."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from attune_executor.adapters.memory import JournalStore, ManualClock, MemoryBroker, MemoryJournal
+from attune_executor.api.app import create_api
+from attune_executor.engine.engine import Engine
+from attune_executor.engine.statistics import Statistics
+from attune_executor.settings import ApiSettings
+
+OPERATIONS = {
+    ("/api/v1/executions", "post"): {"201", "207", "404", "409", "413", "422", "429", "503"},
+    ("/api/v1/executions/{execution_id}", "get"): {"200", "404", "422", "503"},
+    ("/api/v1/actions/{ref}/queue-stats", "get"): {"200", "404"},
+    ("/api/v1/queues", "get"): {"200"},
+    ("/livez", "get"): {"200", "503"},
+    ("/readyz", "get"): {"200", "503"},
+    ("/metrics", "get"): {"200"},
+}
+
+
+@pytest.fixture
+async def document() -> dict[str, Any]:
+    clock = ManualClock()
+    engine = Engine("test", MemoryJournal(JournalStore()), MemoryBroker(), Statistics(clock, None), clock)
+    return create_api(engine, ApiSettings()).openapi()
+
+
+def references(node: Any) -> Iterator[str]:
+    if isinstance(node, dict):
+        for key, value in node.items():  # pyright: ignore[reportUnknownVariableType] - any JSON
+            if key == "$ref":
+                yield str(value)  # pyright: ignore[reportUnknownArgumentType] - any JSON
+            else:
+                yield from references(value)
+    elif isinstance(node, list):
+        for item in node:  # pyright: ignore[reportUnknownVariableType] - any JSON
+            yield from references(item)
+
+
+async def test_every_route_lists_every_answer(document: dict[str, Any]) -> None:
+    found = {
+        (path, method): set(operation["responses"])
+        for path, operations in document["paths"].items()
+        for method, operation in operations.items()
+    }
+    assert found == OPERATIONS
+
+
+async def test_every_error_is_described_in_the_one_shape(document: dict[str, Any]) -> None:
+    for (path, method), statuses in OPERATIONS.items():
+        for status in statuses - {"200", "201", "207"}:
+            content = document["paths"][path][method]["responses"][status]["content"]["application/json"]
+            assert "#/components/schemas/ErrorBody" in set(references(content)), (path, method, status)
+
+
+async def test_every_reference_leads_somewhere(document: dict[str, Any]) -> None:
+    known = {f"#/components/schemas/{name}" for name in document["components"]["schemas"]}
+    assert set(references(document)) <= known
+    assert document["paths"]["/api/v1/executions"]["post"]["requestBody"]["required"]
