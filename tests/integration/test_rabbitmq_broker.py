@@ -210,7 +210,7 @@ async def test_a_broker_that_refuses_is_named_without_the_password(rabbitmq_serv
     for url, problem in (
         (f"amqp://attune:hunter2@{address}/", "refused the user or password: check the URL's credentials"),
         ("amqp://attune:hunter2@127.0.0.1:1/", "[Errno 111]"),
-        (f"{rabbitmq_server.vhost_url('nowhere')}", "nowhere"),
+        (rabbitmq_server.vhost_url("nowhere"), "refuses the virtual host 'nowhere': create it"),
         ("amqp://attune:hunter2@no-such-host.invalid/", "no-such-host.invalid:5672"),
     ):
         with pytest.raises(BrokerError) as raised:

@@ -49,9 +49,9 @@ def test_wrong_configuration_is_named_with_exit_code_2(
 def test_an_unreachable_broker_is_named_with_exit_code_69() -> None:
     code, error = run("--pool", "a", ATTUNE__WORKER__CONNECT_SECONDS="0", **URL)
     assert code == 69
-    assert (
-        error
-        == "attune-worker: cannot use the broker at 127.0.0.1:1: AMQPConnectionError: [Errno 111] Connection refused\n"
+    assert error == (
+        "attune-worker: cannot use the broker at 127.0.0.1:1: AMQPConnectionError: [Errno 111] Connection refused;"
+        " check that it runs, and message_queue.url\n"
     )
 
 

@@ -15,7 +15,12 @@ from typing import Any, Final, TypeAlias
 import aio_pika
 import structlog
 from aio_pika.abc import AbstractChannel, AbstractConnection
-from aio_pika.exceptions import CONNECTION_EXCEPTIONS, ChannelPreconditionFailed, ProbableAuthenticationError
+from aio_pika.exceptions import (
+    CONNECTION_EXCEPTIONS,
+    ChannelPreconditionFailed,
+    InvalidFrameError,
+    ProbableAuthenticationError,
+)
 from aiormq.abc import AbstractChannel as UnderlyingChannel
 from aiormq.connection import DEFAULT_PORTS
 from yarl import URL
@@ -202,6 +207,13 @@ class Link:
     def _explain(self, error: BaseException) -> str:
         if isinstance(error, ProbableAuthenticationError):
             return f"the broker at {self.address} refused the user or password: check the URL's credentials"
+        if isinstance(error, InvalidFrameError):
+            # aio-pika's word for a connection that is closed in answer to opening the virtual host.
+            vhost = self._url.path.removeprefix("/") or "/"
+            return (
+                f"the broker at {self.address} refuses the virtual host {vhost!r}:"
+                " create it, or grant the user its permissions"
+            )
         if isinstance(error, ChannelPreconditionFailed):
             return (
                 f"the broker at {self.address} has a queue or exchange with other settings ({_reason(error)}):"

@@ -38,11 +38,8 @@ class Action(Generic[_Arguments, _Result]):
     ref: str
     function: Callable[_Arguments, _Result]
     parameters: Parameters
-
-    @property
-    def is_async(self) -> bool:
-        """Whether it runs on the loop; otherwise it runs in a thread."""
-        return inspect.iscoroutinefunction(self.function)
+    is_async: bool
+    """Whether it runs on the loop; otherwise it runs in a thread."""
 
     def __call__(self, *arguments: _Arguments.args, **keywords: _Arguments.kwargs) -> _Result:
         """Call the function itself, without checking its parameters."""
@@ -60,7 +57,7 @@ def action(ref: str) -> Callable[[Callable[_Arguments, _Result]], Action[_Argume
     """
 
     def make(function: Callable[_Arguments, _Result]) -> Action[_Arguments, _Result]:
-        return Action(ref, function, Parameters(function))
+        return Action(ref, function, Parameters(function), inspect.iscoroutinefunction(function))
 
     return make
 
