@@ -9,6 +9,7 @@ import aio_pika
 import pytest
 
 from attune_executor.adapters.rabbitmq import RabbitMQBroker
+from attune_executor.amqp import publishing
 from attune_executor.amqp.topology import (
     COMPLETED_QUEUE,
     DEAD_LETTER_QUEUE,
@@ -142,6 +143,22 @@ async def test_what_was_confirmed_survives_the_broker_and_the_rest_recovers(
     async with started(rig.broker()) as heard:
         await rig.report(finished=[finished(9)])
         assert await heard_of(heard, 1) == [9]
+
+
+async def test_a_broker_that_hangs_is_an_error_and_not_a_wait_for_ever(
+    rig: RabbitMQRig, rabbitmq_server: RabbitMQServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(publishing, "CONFIRM_TIMEOUT_SECONDS", 1.0)
+    broker = rig.broker()
+    async with started(broker):
+        rabbitmq_server.pause()
+        try:
+            with pytest.raises(BrokerError, match="did not confirm within 1 s: is it out of memory or disk"):
+                await broker.publish([dispatch(1)])
+        finally:
+            rabbitmq_server.resume()
+        await publish_until_confirmed(broker, dispatch(2))
+    assert [each.execution_id for each in await rig.receive(POOL, 2)] == [1, 2], "once or twice, not never"
 
 
 async def test_queues_that_someone_deletes_come_back(rig: RabbitMQRig) -> None:
