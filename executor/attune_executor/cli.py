@@ -1,15 +1,16 @@
 """`attune-executor`: the executor on its own, and its database.
 
-Exit codes: 0 stopped after SIGTERM or SIGINT, 2 wrong configuration, 69 the database or the broker cannot be reached,
-75 another executor has taken over.
+Exit codes: 0 stopped after SIGTERM or SIGINT, 2 wrong configuration or database schema, 69 the database or the broker
+cannot be reached, 75 another executor has taken over.
 """
 
 import asyncio
 import signal
 import sys
 from pathlib import Path
-from typing import Annotated, Final, NoReturn
+from typing import Annotated, Final, NoReturn, TypeVar
 
+import orjson
 import typer
 import uvloop
 import yaml
@@ -17,11 +18,13 @@ from pydantic import ValidationError
 
 from attune_executor import app as executor_app
 from attune_executor.adapters.postgres import migrate as migrate_database
+from attune_executor.api.app import create_api
+from attune_executor.api.service import AbsentService
 from attune_executor.configuration import describe
 from attune_executor.domain.errors import PolicyError
 from attune_executor.ports.broker import BrokerError
-from attune_executor.ports.journal import FencedError, JournalError
-from attune_executor.settings import Settings, unknown_variables
+from attune_executor.ports.journal import FencedError, JournalError, SchemaError
+from attune_executor.settings import ApiSettings, MigrationSettings, Settings, unknown_variables
 
 EXIT_CONFIGURATION: Final = 2
 EXIT_UNAVAILABLE: Final = 69
@@ -29,6 +32,7 @@ EXIT_TAKEN_OVER: Final = 75
 _SECTIONS: Final = frozenset({*Settings.model_fields, "worker", "operator"})
 
 app = typer.Typer(help="Attune's executor: per-action FIFO queues with a concurrency limit.", no_args_is_help=True)
+_Kind = TypeVar("_Kind", bound=MigrationSettings)
 ConfigFile = Annotated[
     Path | None, typer.Option("--config", help="Configuration file; ATTUNE__SECTION__KEY variables win over it.")
 ]
@@ -37,12 +41,18 @@ ConfigFile = Annotated[
 @app.command()
 def run(config: ConfigFile = None) -> None:
     """Run the executor with the policies of its configuration until SIGTERM."""
-    settings = _load(config)
+    settings = _load(config, Settings)
+    try:
+        settings.queue_policies()
+    except PolicyError as error:
+        _give_up(EXIT_CONFIGURATION, str(error))
     settings.log.configure()
     try:
         uvloop.run(_run(settings))
     except FencedError as error:
         _give_up(EXIT_TAKEN_OVER, str(error))
+    except SchemaError as error:
+        _give_up(EXIT_CONFIGURATION, str(error))
     except (JournalError, BrokerError) as error:
         _give_up(EXIT_UNAVAILABLE, str(error))
     except OSError as error:
@@ -51,12 +61,20 @@ def run(config: ConfigFile = None) -> None:
 
 @app.command()
 def migrate(config: ConfigFile = None) -> None:
-    """Create or upgrade schema attune in the database."""
+    """Create or upgrade schema attune in the database; of the configuration only database.url is needed."""
     try:
-        version = asyncio.run(migrate_database(_load(config).database.url.get_secret_value()))
+        version = asyncio.run(migrate_database(_load(config, MigrationSettings).database.url.get_secret_value()))
+    except SchemaError as error:
+        _give_up(EXIT_CONFIGURATION, str(error))
     except JournalError as error:
         _give_up(EXIT_UNAVAILABLE, str(error))
     typer.echo(f"schema attune is at version {version}")
+
+
+@app.command()
+def openapi() -> None:
+    """Print the OpenAPI description of the HTTP API, as /openapi.json serves it; needs no configuration."""
+    typer.echo(orjson.dumps(create_api(AbsentService(), ApiSettings()).openapi(), option=orjson.OPT_INDENT_2).decode())
 
 
 async def _run(settings: Settings) -> None:
@@ -66,19 +84,17 @@ async def _run(settings: Settings) -> None:
     await executor_app.run(settings, stop)
 
 
-def _load(config: Path | None) -> Settings:
+def _load(config: Path | None, kind: type[_Kind]) -> _Kind:
     if unknown := unknown_variables(_SECTIONS):
         _give_up(EXIT_CONFIGURATION, f"{', '.join(unknown)}: no such setting, remove it or correct its section")
     try:
-        settings = Settings.load(config)
-        settings.queue_policies()
+        return kind.load(config)
     except ValidationError as error:
-        _give_up(EXIT_CONFIGURATION, describe(error, Settings))
-    except (PolicyError, OSError) as error:
+        _give_up(EXIT_CONFIGURATION, describe(error, kind))
+    except OSError as error:
         _give_up(EXIT_CONFIGURATION, str(error))
     except yaml.YAMLError as error:
         _give_up(EXIT_CONFIGURATION, f"{config} is not YAML: {' '.join(str(error).split())}")
-    return settings
 
 
 def _give_up(code: int, reason: str) -> NoReturn:

@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 from typing import Annotated, Any, Final, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, YamlConfigSettingsSource
 
 from attune_executor.amqp.settings import MessageQueueSettings
@@ -19,6 +19,12 @@ ENVIRONMENT_PREFIX: Final = "ATTUNE__"
 
 class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _nothing_under_its_heading(cls, data: object) -> object:
+        """A heading with all its keys commented out is a section of defaults."""
+        return {} if data is None else data
 
 
 def _database_url(url: SecretStr) -> SecretStr:
@@ -83,19 +89,14 @@ class PolicySettings(_Section):
     actions: dict[str, ActionSettings] = Field(default_factory=dict[str, ActionSettings])
 
 
-class Settings(BaseSettings):
-    """The executor's configuration."""
+class MigrationSettings(BaseSettings):
+    """What a migration needs of the configuration; the rest need not be there, and is not looked at."""
 
     model_config = SettingsConfigDict(
-        env_prefix=ENVIRONMENT_PREFIX, env_nested_delimiter="__", extra="forbid", frozen=True
+        env_prefix=ENVIRONMENT_PREFIX, env_nested_delimiter="__", extra="ignore", frozen=True
     )
 
     database: DatabaseSettings
-    message_queue: MessageQueueSettings
-    executor: ExecutorOptions = ExecutorOptions()
-    api: ApiSettings = ApiSettings()
-    policies: PolicySettings = PolicySettings()
-    log: LogSettings = LogSettings()
 
     @classmethod
     def load(cls, file: Path | None = None, **over: Any) -> Self:
@@ -128,6 +129,18 @@ class Settings(BaseSettings):
             raise FileNotFoundError(f"no configuration file {file}")
         # The sections without defaults may come from the environment key by key.
         return FromFile(**over)  # pyright: ignore[reportReturnType] - a subclass of cls, which is Self
+
+
+class Settings(MigrationSettings):
+    """The executor's configuration."""
+
+    model_config = SettingsConfigDict(extra="forbid")
+
+    message_queue: MessageQueueSettings
+    executor: ExecutorOptions = ExecutorOptions()
+    api: ApiSettings = ApiSettings()
+    policies: PolicySettings = PolicySettings()
+    log: LogSettings = LogSettings()
 
     def queue_policies(self) -> dict[str, QueuePolicy]:
         """The file's policies by action.

@@ -8,6 +8,7 @@ memory is thrown away and rebuilt from the journal; reports of that turn are app
 from collections.abc import Mapping
 from dataclasses import dataclass
 from time import monotonic
+from typing import Final
 
 import structlog
 
@@ -25,6 +26,7 @@ from attune_executor.ports.clock import Clock
 from attune_executor.ports.journal import FencedError, Journal, JournalError, Ownership, StoredExecution
 
 _log = structlog.get_logger("attune.engine")
+_FENCED: Final = "another executor owns the queues"
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +124,7 @@ class TurnLoop:
                 await self._turn(batch)
             except FencedError:
                 self.serving = False
-                self.detail = "another executor owns the queues"
+                self.detail = _FENCED
                 batch.refuse_callers(UnavailableError(self.detail))
                 raise
             except JournalError as error:
@@ -147,6 +149,9 @@ class TurnLoop:
         while not self._stopping:
             try:
                 await self.load(ownership)
+            except FencedError:
+                self.detail = _FENCED
+                raise
             except JournalError as error:
                 self.detail = f"database away: {error}"
                 await backoff.wait()

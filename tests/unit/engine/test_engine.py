@@ -202,6 +202,17 @@ async def test_a_successor_fences_the_owner(world: World) -> None:
     assert world.store.executions == {}
 
 
+async def test_an_owner_that_lost_the_shard_during_an_outage_learns_it_afterwards(world: World) -> None:
+    first = world.engine("first")
+    task = asyncio.create_task(first.run())
+    await until(lambda: first.health().serving)
+    world.store.away = True
+    await until(lambda: not first.health().serving)
+    world.store.epoch, world.store.owner, world.store.away = world.store.epoch + 1, "second", False
+    with pytest.raises(FencedError, match="second owns the shard"):
+        await task
+
+
 async def test_a_database_outage_refuses_callers_and_recovers(world: World) -> None:
     async with world.running() as engine:
         await engine.set_policy(REF, QueuePolicy(concurrency=1))

@@ -70,6 +70,8 @@ class MemoryJournal:
 
     async def actions(self) -> Sequence[KnownAction]:
         """Every known action."""
+        if self._epoch:
+            self._check_owner()
         self.store.check_up()
         return [self._known(ref, action) for ref, action in self.store.actions.items()]
 

@@ -1,0 +1,89 @@
+"""`attune-executor`: one clear line and an exit code that says what kind of trouble it is."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from testbed.services.ports import free_port
+
+NOWHERE = "postgresql://attune:secret@127.0.0.1:1/attune"
+
+
+def run(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("ATTUNE__")}
+    return subprocess.run(  # noqa: S603 - the program under test
+        [Path(sys.executable).with_name("attune-executor"), *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+        env={**environment, **{f"ATTUNE__{name}": value for name, value in variables.items()}},
+    )
+
+
+def complains(result: subprocess.CompletedProcess[str], code: int, *words: str) -> None:
+    assert result.returncode == code, result.stderr
+    (line,) = result.stderr.splitlines()
+    assert line.startswith("attune-executor: ")
+    for word in words:
+        assert word in line
+    assert "secret" not in line
+
+
+def test_migrating_twice(database_url: str) -> None:
+    for _ in range(2):
+        result = run("migrate", DATABASE__URL=database_url)
+        assert (result.returncode, result.stdout) == (0, "schema attune is at version 0001\n"), result.stderr
+
+
+def test_without_configuration() -> None:
+    complains(run("migrate"), 2, "database is required")
+    complains(run("run"), 2, "database is required", "message_queue is required")
+
+
+def test_a_file_that_is_not_there_or_not_yaml(tmp_path: Path) -> None:
+    complains(run("run", "--config", str(tmp_path / "none.yaml")), 2, "none.yaml")
+    broken = tmp_path / "broken.yaml"
+    broken.write_text("database: {url: [")
+    complains(run("run", "--config", str(broken)), 2, "is not YAML")
+
+
+def test_an_unknown_variable() -> None:
+    complains(run("migrate", DATABASE__URL=NOWHERE, DATABSE__URL="x"), 2, "ATTUNE__DATABSE__URL")
+
+
+def test_an_absent_database() -> None:
+    complains(run("migrate", DATABASE__URL=NOWHERE), 69, "the database is away")
+
+
+def test_a_database_without_its_schema(database_url: str) -> None:
+    result = run("run", DATABASE__URL=database_url, MESSAGE_QUEUE__URL="amqp://attune@127.0.0.1:1/")
+    assert result.returncode == 2
+    assert "run `attune-executor migrate`" in result.stderr.splitlines()[-1]
+
+
+def test_an_absent_broker(migrated_url: str) -> None:
+    port = str(free_port())
+    result = run(
+        "run", DATABASE__URL=migrated_url, MESSAGE_QUEUE__URL="amqp://attune:secret@127.0.0.1:1/", API__PORT=port
+    )
+    assert result.returncode == 69, result.stderr
+    assert result.stderr.splitlines()[-1].startswith("attune-executor: ")
+    assert "secret" not in result.stderr
+
+
+def test_the_description_needs_no_configuration() -> None:
+    result = run("openapi")
+    assert result.returncode == 0, result.stderr
+    assert "/api/v1/executions" in json.loads(result.stdout)["paths"]
+
+
+@pytest.mark.parametrize("command", ["run", "migrate", "openapi"])
+def test_help_says_what_a_command_is_for(command: str) -> None:
+    result = run(command, "--help")
+    assert result.returncode == 0
+    assert len(result.stdout.splitlines()) > 4
