@@ -51,7 +51,7 @@ def ensure_packages(packages: Sequence[str]) -> None:
         fcntl.flock(turn, fcntl.LOCK_EX)
         wanted = missing(wanted)
         if wanted:
-            with _services_held_back(wanted):
+            with services_held_back(wanted):
                 _install(wanted)
 
 
@@ -80,10 +80,10 @@ def _apt_get(arguments: Sequence[str]) -> subprocess.CompletedProcess[str]:
 
 
 @contextmanager
-def _services_held_back(packages: Sequence[str]) -> Generator[None]:
+def services_held_back(packages: Sequence[str]) -> Generator[None]:
     """Keep maintainer scripts from starting services now, and systemd from starting them at the next boot."""
     _restore_policy()  # an installation that was killed could not
-    denies_already = POLICY.exists() and _policy_verdict() == DENIED
+    denies_already = POLICY.exists() and policy_verdict() == DENIED
     if not denies_already:
         if POLICY.exists():
             POLICY.rename(SET_ASIDE)
@@ -108,7 +108,8 @@ def _restore_policy() -> None:
         POLICY.unlink()
 
 
-def _policy_verdict() -> int:
+def policy_verdict() -> int:
+    """Return what the policy in force answers to the question whether a service may be started; `DENIED` is no."""
     return subprocess.run([POLICY, "attune-testbed", "start"], capture_output=True, check=False).returncode
 
 

@@ -13,6 +13,7 @@ import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Literal
 
@@ -30,11 +31,15 @@ class _Order:
 
 
 class Reaper:
-    """The client's end: tell it what to remove, then `close()`, or just die."""
+    """The client's end: tell it what to remove, then `close()`, or just die.
 
-    def __init__(self) -> None:
+    Args:
+        held: open files that it shares until all is removed, such as a lock that must not be free before.
+    """
+
+    def __init__(self, *, held: Sequence[int] = ()) -> None:
         self._process = subprocess.Popen(
-            [sys.executable, __file__], stdin=subprocess.PIPE, text=True, start_new_session=True
+            [sys.executable, __file__], stdin=subprocess.PIPE, text=True, start_new_session=True, pass_fds=held
         )
 
     def remove_process(self, process: psutil.Process, *, grace_seconds: float = 0.0) -> None:

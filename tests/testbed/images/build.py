@@ -2,6 +2,7 @@
 
 import re
 import shutil
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -46,15 +47,32 @@ def build_image(docker: Docker, image: Image) -> None:
         ensure_base_image(docker, base)
     target = [f"--target={image.target}"] if image.target else []
     forwarded = [f"--build-arg={name}" for name in FORWARDED if name in docker.process_environment()]
-    with step(f"Building {image.name}") as shown:
+    with step(f"Building {image.name}") as shown, tempfile.TemporaryDirectory(prefix="attune-build-") as context:
+        _write(image, Path(context))
 
         def follow(line: str) -> None:
-            if found := _STEP.match(line):
-                done, total = (int(number) for number in found.groups() if number)
-                shown.advance(done, total, "build steps")
+            if found := progress_of(line):
+                shown.advance(*found, "build steps")
 
         tags = [f"--tag={reference}" for reference in (image.reference, image.floating_reference)]
-        docker.run("build", *docker.build_options, *target, *forwarded, *tags, str(image.folder), show=follow)
+        docker.run("build", *docker.build_options, *target, *forwarded, *tags, context, show=follow)
+
+
+def progress_of(line: str) -> tuple[int, int] | None:
+    """Return which step of how many a line of a build's output begins; None when it begins none."""
+    found = _STEP.match(line)
+    if found is None:
+        return None
+    done, total = (int(number) for number in found.groups() if number)
+    return done, total
+
+
+def _write(image: Image, context: Path) -> None:
+    """Write the files that an image is made from, and nothing else, as the context of its build."""
+    for name, content in image.files.items():
+        path = context / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
 
 
 def _archive_build(image: Image) -> Build:

@@ -4,6 +4,7 @@ A tag is a digest of all files of the build. The same files make the same tag, s
 before is known by its name alone, and a Deployment that is given a new one rolls out.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -29,10 +30,18 @@ class Image:
     target: str | None = None
 
     @cached_property
+    def files(self) -> Mapping[str, bytes]:
+        """The files of the build by their path below `folder`, as they were when this process first asked.
+
+        Tag and build both come from these, whatever is edited meanwhile.
+        """
+        paths = sorted(path for entry in self.inputs for path in _files(self.folder / entry))
+        return {str(path.relative_to(self.folder)): path.read_bytes() for path in paths}
+
+    @cached_property
     def tag(self) -> str:
-        """The digest of the files of the build, as they were when this process first asked."""
-        files = sorted(file for entry in self.inputs for file in _files(self.folder / entry))
-        contents = [part for file in files for part in (str(file.relative_to(self.folder)).encode(), file.read_bytes())]
+        """The digest of the files of the build."""
+        contents = [part for name, content in self.files.items() for part in (name.encode(), content)]
         return digest([(self.target or "").encode(), *contents])
 
     @property

@@ -5,6 +5,7 @@ Images and layers stay in the cache, so that the next build starts where this on
 """
 
 import contextlib
+import fcntl
 import os
 import shutil
 import subprocess
@@ -115,22 +116,36 @@ def _own_daemon() -> Generator[Docker]:
         build_options=("--network=host",),
     )
     log = cache_root() / "docker.log"
-    reaper = Reaper()
-    daemon = _start_daemon(log)
-    reaper.remove_process(daemon, grace_seconds=STOP_SECONDS)
-    reaper.remove_directory(str(RUNTIME))
-    try:
-        with step("Starting a Docker daemon"):
-            _wait_until_up(client, daemon, log)
-        yield client
-    finally:
+    with _own_turn() as turn:
+        reaper = Reaper(held=[turn])
+        daemon = _start_daemon(log)
+        reaper.remove_process(daemon, grace_seconds=STOP_SECONDS)
+        reaper.remove_directory(str(RUNTIME))
         try:
-            if daemon.poll() is None:
-                daemon.terminate()
-                daemon.wait(STOP_SECONDS)
+            with step("Starting a Docker daemon"):
+                _wait_until_up(client, daemon, log)
+            yield client
         finally:
-            reaper.close()
-            _remove_runtime()
+            try:
+                if daemon.poll() is None:
+                    daemon.terminate()
+                    daemon.wait(STOP_SECONDS)
+            finally:
+                reaper.close()
+                _remove_runtime()
+
+
+@contextmanager
+def _own_turn() -> Generator[int]:
+    """Yield the open lock file of the one daemon that may run at a time, having waited for another one to end."""
+    cache_root().mkdir(parents=True, exist_ok=True)
+    with (cache_root() / ".docker.lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            with step("Waiting for another build of images to end"):
+                fcntl.flock(lock, fcntl.LOCK_EX)
+        yield lock.fileno()
 
 
 def _start_daemon(log: Path) -> psutil.Popen:
