@@ -59,6 +59,8 @@ class Authority:
         uses = [ExtendedKeyUsageOID.CLIENT_AUTH]
         builder = (
             _builder(subject, self._name, key.public_key())
+            # Python 3.13 and later verify strictly: without this extension they refuse the certificate.
+            .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key()), critical=False)
             .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
             .add_extension(_key_usage(signs_certificates=False), critical=True)
         )
