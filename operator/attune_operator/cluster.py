@@ -1,17 +1,19 @@
 """All that the operator asks of the Kubernetes API; the only place that knows its client."""
 
-# The client annotates its methods but not all of its configuration and errors; their types end in this file.
+# The client's own code has few annotations; its types end in this file.
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
 
 import json
 import os
-from collections.abc import AsyncGenerator, Awaitable, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
-from typing import Any, Final, Self, TypeVar, cast
+from typing import Any, Final, Self
 
 import aiohttp
-from kubernetes.aio.client import ApiClient, Configuration, CoreV1Api, CustomObjectsApi
-from kubernetes.aio.client.exceptions import ApiException
+
+# Of the client only connection, credentials and TLS: importing its models and typed APIs takes seconds, which a
+# replica that takes over does not have, and this file needs plain JSON.
+from kubernetes.aio.client import ApiClient, Configuration
 from kubernetes.aio.config import load_incluster_config, load_kube_config
 
 from attune_operator.lease import Lease
@@ -24,9 +26,10 @@ ROLE_LABEL: Final = "attune.io/role"
 _REQUEST_SECONDS: Final = 5.0
 _CONFLICT: Final = 409
 _NOT_FOUND: Final = 404
+_JSON: Final = "application/json"
+_MERGE_PATCH: Final = "application/merge-patch+json"
 
 Json = dict[str, Any]
-T = TypeVar("T")
 
 
 class ClusterError(Exception):
@@ -42,13 +45,17 @@ class ConflictError(ClusterError):
 
 
 class Cluster:
-    """One namespace of a cluster. To be used from the loop it was connected on."""
+    """One namespace of a cluster. To be used from the loop it was connected on.
+
+    Every method raises ClusterError when the API refuses or does not answer within seconds.
+    """
 
     def __init__(self, client: ApiClient, namespace: str) -> None:
-        # The custom objects API takes and returns plain JSON for any group, built-in ones included.
-        self._objects = CustomObjectsApi(client)
-        self._core = CoreV1Api(client)
-        self.namespace = namespace
+        self._client = client
+        self._policies = f"/apis/{GROUP}/{VERSION}/namespaces/{namespace}/{PLURAL}"
+        self._deployments = f"/apis/apps/v1/namespaces/{namespace}/deployments"
+        self._leases = f"/apis/coordination.k8s.io/v1/namespaces/{namespace}/leases"
+        self._pods = f"/api/v1/namespaces/{namespace}/pods"
 
     @classmethod
     @asynccontextmanager
@@ -63,171 +70,79 @@ class Cluster:
             yield cls(client, namespace)
 
     async def policies(self) -> tuple[list[Json], str]:
-        """The policies as they are, and the resource version of the list.
-
-        Raises:
-            ClusterError: the API did not answer, or refused.
-        """
-        return await self._list(GROUP, VERSION, PLURAL)
+        """The policies as they are, and the resource version of the list."""
+        listed = await self._request("list ActionQueuePolicies", "GET", self._policies)
+        return listed["items"], listed["metadata"]["resourceVersion"]
 
     async def deployments(self) -> tuple[list[Json], str]:
-        """The Deployments as they are, and the resource version of the list.
-
-        Raises:
-            ClusterError: the API did not answer, or refused.
-        """
-        return await self._list("apps", "v1", "deployments")
+        """The Deployments as they are, and the resource version of the list."""
+        listed = await self._request("list Deployments", "GET", self._deployments)
+        return listed["items"], listed["metadata"]["resourceVersion"]
 
     async def patch_status(self, name: str, patch: Mapping[str, Any]) -> ActionQueuePolicy:
-        """Merge ``patch`` into a policy's status; returns the policy as it is then.
-
-        Raises:
-            ClusterError: the API did not answer, or refused.
-        """
-        patched = await _answer(
-            f"patch the status of ActionQueuePolicy {name}",
-            self._objects.patch_namespaced_custom_object_status(
-                GROUP,
-                VERSION,
-                self.namespace,
-                PLURAL,
-                name,
-                dict(patch),
-                field_manager=FIELD_MANAGER,
-                _content_type="application/merge-patch+json",
-                _request_timeout=_REQUEST_SECONDS,
-            ),
+        """Merge ``patch`` into a policy's status; returns the policy as it is then."""
+        patched = await self._patch(
+            f"patch the status of ActionQueuePolicy {name}", f"{self._policies}/{name}/status", patch
         )
         return ActionQueuePolicy.model_validate(patched)
 
     async def scale(self, deployment: WorkerDeployment, replicas: int) -> WorkerDeployment:
-        """Set the number of workers through the scale subresource; returns the Deployment as it is then.
-
-        Raises:
-            ClusterError: the API did not answer, or refused.
-        """
-        scaled = await _answer(
-            f"scale Deployment {deployment.metadata.name}",
-            self._objects.patch_namespaced_custom_object_scale(
-                "apps",
-                "v1",
-                self.namespace,
-                "deployments",
-                deployment.metadata.name,
-                {"spec": {"replicas": replicas}},
-                field_manager=FIELD_MANAGER,
-                _content_type="application/merge-patch+json",
-                _request_timeout=_REQUEST_SECONDS,
-            ),
+        """Set the number of workers through the scale subresource; returns the Deployment as it is then."""
+        name = deployment.metadata.name
+        scaled = await self._patch(
+            f"scale Deployment {name}", f"{self._deployments}/{name}/scale", {"spec": {"replicas": replicas}}
         )
-        answer = cast("Json", scaled)
-        return deployment.scaled(answer["spec"].get("replicas", 0), answer["metadata"]["resourceVersion"])
+        return deployment.scaled(scaled["spec"].get("replicas", 0), scaled["metadata"]["resourceVersion"])
 
     async def label_role(self, pod: str, role: str | None) -> None:
-        """Give a pod the role that Services select, or take it away.
-
-        Raises:
-            ClusterError: the API did not answer, or refused.
-        """
-        await _answer(
-            f"label Pod {pod}",
-            self._core.patch_namespaced_pod(
-                pod,
-                self.namespace,
-                {"metadata": {"labels": {ROLE_LABEL: role}}},
-                field_manager=FIELD_MANAGER,
-                _content_type="application/merge-patch+json",
-                _request_timeout=_REQUEST_SECONDS,
-            ),
-        )
+        """Give a pod the role that Services select, or take it away."""
+        await self._patch(f"label Pod {pod}", f"{self._pods}/{pod}", {"metadata": {"labels": {ROLE_LABEL: role}}})
 
     async def lease(self, name: str) -> Lease:
-        """The Lease.
-
-        Raises:
-            NotFoundError: there is none of that name.
-            ClusterError: the API did not answer, or refused.
-        """
-        found = await _answer(
-            f"get Lease {name}",
-            self._objects.get_namespaced_custom_object(
-                "coordination.k8s.io", "v1", self.namespace, "leases", name, _request_timeout=_REQUEST_SECONDS
-            ),
-        )
-        return Lease.model_validate(found)
+        """The Lease; NotFoundError where there is none of that name."""
+        return Lease.model_validate(await self._request(f"get Lease {name}", "GET", f"{self._leases}/{name}"))
 
     async def create_lease(self, lease: Lease) -> Lease:
-        """Create a Lease.
-
-        Raises:
-            ConflictError: someone else has created it.
-            ClusterError: the API did not answer, or refused.
-        """
-        created = await _answer(
-            f"create Lease {lease.metadata.name}",
-            self._objects.create_namespaced_custom_object(
-                "coordination.k8s.io",
-                "v1",
-                self.namespace,
-                "leases",
-                lease.manifest(),
-                field_manager=FIELD_MANAGER,
-                _request_timeout=_REQUEST_SECONDS,
-            ),
-        )
+        """Create a Lease; ConflictError where someone else has."""
+        name = lease.metadata.name
+        created = await self._request(f"create Lease {name}", "POST", self._leases, lease.manifest())
         return Lease.model_validate(created)
 
     async def replace_lease(self, lease: Lease) -> Lease:
-        """Replace a Lease, provided that it is still of the resource version that ``lease`` names.
-
-        Raises:
-            ConflictError: it has changed since.
-            ClusterError: the API did not answer, or refused.
-        """
-        replaced = await _answer(
-            f"update Lease {lease.metadata.name}",
-            self._objects.replace_namespaced_custom_object(
-                "coordination.k8s.io",
-                "v1",
-                self.namespace,
-                "leases",
-                lease.metadata.name,
-                lease.manifest(),
-                field_manager=FIELD_MANAGER,
-                _request_timeout=_REQUEST_SECONDS,
-            ),
-        )
+        """Replace a Lease; ConflictError unless it is still of the resource version that ``lease`` names."""
+        name = lease.metadata.name
+        replaced = await self._request(f"update Lease {name}", "PUT", f"{self._leases}/{name}", lease.manifest())
         return Lease.model_validate(replaced)
 
-    async def _list(self, group: str, version: str, plural: str) -> tuple[list[Json], str]:
-        listed = await _answer(
-            f"list {plural}",
-            self._objects.list_namespaced_custom_object(
-                group, version, self.namespace, plural, _request_timeout=_REQUEST_SECONDS
-            ),
-        )
-        answer = cast("Json", listed)
-        return answer["items"], answer["metadata"]["resourceVersion"]
+    async def _patch(self, what: str, path: str, patch: Mapping[str, Any]) -> Json:
+        return await self._request(what, "PATCH", path, patch, _MERGE_PATCH)
+
+    async def _request(
+        self, what: str, method: str, path: str, body: Mapping[str, Any] | None = None, content_type: str = _JSON
+    ) -> Json:
+        try:
+            request = await self._client.param_serialize(
+                method,
+                path,
+                query_params=[] if body is None else [("fieldManager", FIELD_MANAGER)],
+                header_params={"Accept": _JSON, "Content-Type": content_type},
+                body=body,
+                auth_settings=["BearerToken"],
+            )
+            response = await self._client.call_api(*request, _request_timeout=_REQUEST_SECONDS)
+            content: bytes = await response.read()
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            reason = str(error) or type(error).__name__
+            raise ClusterError(f"cannot {what}: the Kubernetes API does not answer ({reason})") from error
+        if response.status >= 400:  # noqa: PLR2004 - HTTP's own line between success and failure
+            kinds = {_NOT_FOUND: NotFoundError, _CONFLICT: ConflictError}
+            raise kinds.get(response.status, ClusterError)(f"cannot {what}: {response.status} {_reason(content)}")
+        return json.loads(content)
 
 
-async def _answer(what: str, request: Awaitable[T]) -> T:
+def _reason(content: bytes) -> str:
+    """The API server's own sentence; what stands between may answer with anything else."""
     try:
-        return await request
-    except ApiException as error:
-        message = f"cannot {what}: {error.status} {_reason(error)}"
-        if error.status == _NOT_FOUND:
-            raise NotFoundError(message) from error
-        if error.status == _CONFLICT:
-            raise ConflictError(message) from error
-        raise ClusterError(message) from error
-    except (aiohttp.ClientError, TimeoutError, OSError) as error:
-        reason = str(error) or type(error).__name__
-        raise ClusterError(f"cannot {what}: the Kubernetes API does not answer ({reason})") from error
-
-
-def _reason(error: ApiException) -> str:
-    """The API server's own sentence, where its answer has one."""
-    try:
-        return str(json.loads(error.body or "")["message"])
+        return str(json.loads(content)["message"])
     except (ValueError, TypeError, KeyError):
-        return str(error.reason)
+        return content[:200].decode(errors="replace")
