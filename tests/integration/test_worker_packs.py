@@ -1,0 +1,107 @@
+"""Packages of actions that others install beside the worker."""
+
+import signal
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from attune_executor.adapters.rabbitmq import RabbitMQBroker
+from integration.worker_process import POOL, Executor, WorkerProcess, until
+from testbed.services.rabbitmq import RabbitMQServer
+
+MODULE = """
+import time
+from attune_executor.worker import ActionError, action
+
+@action("weather.report")
+def report(city: str, days: int = 1) -> dict[str, object]:
+    if city == "Atlantis":
+        raise ActionError("no such city: use a dry one", city=city)
+    return {"city": city, "days": days}
+
+@action("weather.wait")
+def wait() -> None:
+    time.sleep(60)
+"""
+
+
+def install(folder: Path, name: str, source: str) -> str:
+    """Make a package importable and known by its entry point, as an installer does; return what PYTHONPATH needs."""
+    (folder / f"{name}_pack.py").write_text(source)
+    information = folder / f"{name}-1.0.dist-info"
+    information.mkdir()
+    (information / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
+    (information / "entry_points.txt").write_text(f"[attune.actions]\n{name} = {name}_pack\n")
+    return str(folder)
+
+
+@pytest.fixture
+async def executor(amqp_url: str) -> AsyncIterator[Executor]:
+    executor = Executor(RabbitMQBroker(amqp_url))
+    await executor.start()
+    yield executor
+    await executor.stop()
+
+
+@pytest.fixture
+async def worker(amqp_url: str, tmp_path: Path) -> AsyncIterator[WorkerProcess]:
+    environment = {"PYTHONPATH": install(tmp_path, "weather", MODULE)}
+    worker = await WorkerProcess.launch(
+        amqp_url, tmp_path, "--pool", POOL, "--drain-seconds", "0.2", environment=environment
+    )
+    await worker.ready()
+    yield worker
+    await worker.destroy()
+
+
+async def test_actions_of_an_installed_package_run(executor: Executor, worker: WorkerProcess) -> None:
+    await executor.dispatch(
+        (1, "weather.report", b'{"city": "Bern"}'),
+        (2, "weather.report", b'{"city": "Atlantis"}'),
+        (3, "weather.report", b"{}"),
+    )
+    await executor.wait_for(1, 2, 3)
+    assert executor.result(1) == b'{"city":"Bern","days":1}'
+    assert executor.result(2) == b'{"error":"no such city: use a dry one","city":"Atlantis"}'
+    assert executor.result(3) == b'{"error":"invalid parameters for weather.report: city: Field required"}'
+    assert worker.process.returncode is None
+
+
+async def test_a_thread_that_does_not_end_does_not_keep_the_worker(executor: Executor, worker: WorkerProcess) -> None:
+    await executor.dispatch((1, "weather.wait", b"{}"))
+    await until(lambda: bool(executor.started), "it runs")
+    worker.send(signal.SIGTERM)
+    await until(lambda: worker.process.returncode is not None, "the worker exits", seconds=10)
+    assert worker.process.returncode == 0
+    assert "leaving sync actions behind" in worker.output()
+
+
+@pytest.mark.parametrize(
+    ("source", "problem"),
+    [
+        ("import nowhere", "action package 'broken' (broken_pack) cannot be imported: ModuleNotFoundError"),
+        (
+            "from attune_executor.worker import action\n@action('core.echo')\ndef mine() -> None: ...",
+            "action 'core.echo' is defined twice, in broken_pack and attune_executor.worker.core.basic",
+        ),
+        (
+            "from attune_executor.worker import action\n@action('a')\ndef mine(untyped): ...",
+            "mine: parameter 'untyped' needs a type annotation",
+        ),
+    ],
+    ids=["import", "twice", "signature"],
+)
+async def test_a_broken_package_is_named_with_exit_code_2(
+    rabbitmq_server: RabbitMQServer, tmp_path: Path, source: str, problem: str
+) -> None:
+    worker = await WorkerProcess.launch(
+        rabbitmq_server.url,
+        tmp_path,
+        "--pool",
+        POOL,
+        environment={"PYTHONPATH": install(tmp_path, "broken", source)},
+    )
+    assert await worker.ended() == 2
+    assert problem in worker.output()
+    assert worker.output().count("\n") == 1
