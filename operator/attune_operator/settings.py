@@ -2,9 +2,9 @@
 
 import socket
 from pathlib import Path
-from typing import Final
+from typing import Final, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from attune_executor.settings import Settings
 
@@ -51,6 +51,15 @@ class OperatorSettings(BaseModel):
 
     resync_seconds: float = Field(default=60.0, gt=0)
     """Time between two complete lists of policies and Deployments, should an event ever be missed."""
+
+    @model_validator(mode="after")
+    def _in_time(self) -> Self:
+        if not self.retry_seconds < self.renew_deadline_seconds < self.lease_duration_seconds:
+            raise ValueError(
+                "renew_deadline_seconds must be below lease_duration_seconds and above retry_seconds: otherwise a"
+                " leader could go on after another one has begun"
+            )
+        return self
 
     @property
     def identity(self) -> str:

@@ -18,6 +18,23 @@ SECONDS = NOW.timestamp()
 WORKERS: dict[str, Any] = {"deployment": "attune-worker", "maxReplicas": 5}
 
 
+def deployment(replicas: int, ready: int) -> WorkerDeployment:
+    return WorkerDeployment.model_validate(
+        {
+            "metadata": {
+                "name": "attune-worker",
+                "namespace": "attune-system",
+                "uid": "uid-of-attune-worker",
+                "generation": 1,
+                "resourceVersion": "1",
+                "creationTimestamp": "2026-12-01T00:00:00Z",
+            },
+            "spec": {"replicas": replicas},
+            "status": {"readyReplicas": ready},
+        }
+    )
+
+
 def queue(**changes: Any) -> QueueStats:
     empty = QueueStats(
         action_id=1,
@@ -56,7 +73,7 @@ def observation(policy: ActionQueuePolicy, **changes: Any) -> PolicyObservation:
         in_force=True,
         executor=None,
         stats=queue(),
-        deployment=WorkerDeployment("attune-worker", 2, 2) if workers else None,
+        deployment=deployment(2, 2) if workers else None,
         decision=decision() if workers else None,
         shared_with=(),
     )
@@ -88,8 +105,8 @@ def verdict(observed: PolicyObservation, kind: str) -> tuple[str, str]:
         ({"decision": None}, "ScalingLimited", ("Unknown", "DeploymentNotFound")),
         ({"executor": "database away"}, "ScalingLimited", ("Unknown", "ExecutorUnavailable")),
         ({}, "WorkersAvailable", ("True", "WorkersReady")),
-        ({"deployment": WorkerDeployment("w", 2, 0)}, "WorkersAvailable", ("False", "NoWorkerReady")),
-        ({"deployment": WorkerDeployment("w", 0, 0)}, "WorkersAvailable", ("False", "ScaledToZero")),
+        ({"deployment": deployment(2, 0)}, "WorkersAvailable", ("False", "NoWorkerReady")),
+        ({"deployment": deployment(0, 0)}, "WorkersAvailable", ("False", "ScaledToZero")),
         ({"deployment": None}, "WorkersAvailable", ("False", "DeploymentNotFound")),
         ({}, "Stuck", ("False", "Empty")),
         ({"stats": queue(active_count=1)}, "Stuck", ("False", "Progressing")),
@@ -180,9 +197,7 @@ def test_a_policy_that_is_not_in_force_shows_no_figures(make_policy: MakePolicy)
     ],
 )
 def test_the_estimated_wait(make_policy: MakePolicy, stats: QueueStats, ready: int, expected: int | None) -> None:
-    observed = observation(
-        make_policy(workers=WORKERS), stats=stats, deployment=WorkerDeployment("attune-worker", 2, ready)
-    )
+    observed = observation(make_policy(workers=WORKERS), stats=stats, deployment=deployment(2, ready))
 
     assert build_status(observed, NOW).estimated_wait_seconds == expected
 
