@@ -219,6 +219,33 @@ async def test_a_lost_broker_interrupts_nothing_and_nothing_runs_twice(
     assert await depth(amqp_url, pool_queue_name(POOL)) == 0, "all is acknowledged"
 
 
+async def test_a_broker_that_hangs_is_left_and_found_again(
+    amqp_url: str, tmp_path: Path, rabbitmq_server: RabbitMQServer
+) -> None:
+    url = f"{amqp_url}?heartbeat=1"  # the connection counts as dead after 6 s of silence
+    executor = Executor(RabbitMQBroker(url))
+    await executor.start()
+    worker = await WorkerProcess.launch(url, tmp_path, "--pool", POOL)
+    await worker.ready()
+    await executor.dispatch((1, "core.sleep", b'{"seconds":1}'))
+    await until(lambda: bool(executor.started), "it runs")
+    rabbitmq_server.pause()
+    try:
+        await until(lambda: "connection to the broker lost" in worker.output(), "the worker notices")
+        await until(lambda: not executor.broker.connected, "the executor notices")
+    finally:
+        rabbitmq_server.resume()
+    await executor.wait_for(1)
+    await until_depth(amqp_url, pool_queue_name(POOL), 0)
+    await until(lambda: executor.broker.connected, "the executor is back")
+    await executor.dispatch((2, "core.echo", b"{}"))
+    await executor.wait_for(2)
+    worker.send(signal.SIGTERM)
+    assert await worker.ended() == 0
+    assert await depth(amqp_url, pool_queue_name(POOL)) == 0, "all is acknowledged"
+    await executor.stop()
+
+
 async def test_a_malformed_dispatch_is_put_aside_and_the_next_one_runs(
     executor: Executor, launch: Launch, amqp_url: str
 ) -> None:

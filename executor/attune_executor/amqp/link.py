@@ -7,7 +7,7 @@ one for each part. aio-pika's own robust connection restores piece by piece and 
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeAlias
@@ -15,22 +15,19 @@ from typing import Any, Final, TypeAlias
 import aio_pika
 import structlog
 from aio_pika.abc import AbstractChannel, AbstractConnection
-from aio_pika.exceptions import (
-    CONNECTION_EXCEPTIONS,
-    ChannelPreconditionFailed,
-    InvalidFrameError,
-    ProbableAuthenticationError,
-)
+from aio_pika.exceptions import ChannelPreconditionFailed, InvalidFrameError, ProbableAuthenticationError
 from aiormq.abc import AbstractChannel as UnderlyingChannel
 from aiormq.connection import DEFAULT_PORTS
 from yarl import URL
 
+from attune_executor.amqp.errors import guarded, reason
 from attune_executor.amqp.topology import Exchanges, QueueType, declare
 from attune_executor.ports.broker import BrokerError
 
 # 15 s: a broker that vanished without closing the connection is noticed within 45 s instead of three minutes.
 _HEARTBEAT_SECONDS: Final = 15
 _CONNECT_TIMEOUT_SECONDS: Final = 10
+_CLOSE_TIMEOUT_SECONDS: Final = 5
 _FIRST_DELAY_SECONDS: Final = 0.2
 _LONGEST_DELAY_SECONDS: Final = 5.0
 
@@ -137,8 +134,8 @@ class Link:
 
     async def _keep(self, session: Session, prepare: Prepare) -> None:
         while True:
-            reason = await session.lost
-            _log.warning("connection to the broker lost", broker=self.address, reason=reason)
+            cause = await session.lost
+            _log.warning("connection to the broker lost", broker=self.address, reason=cause)
             await _close(session.connections)
             delay = _FIRST_DELAY_SECONDS
             while True:
@@ -155,42 +152,31 @@ class Link:
                     break
 
     async def _open(self, prepare: Prepare) -> Session:
-        # In a task of its own: aio-pika cancels what waits on a connection that dies, and that must not look like a
-        # cancellation of whoever asked for the session.
-        opening = asyncio.create_task(self._open_session(prepare))
-        try:
-            await asyncio.wait({opening})
-        except asyncio.CancelledError:
-            opening.cancel()
-            await asyncio.wait({opening})
-            raise
-        if opening.cancelled():
-            raise BrokerError(f"the broker at {self.address} closed the connection while it was set up")
-        return opening.result()
-
-    async def _open_session(self, prepare: Prepare) -> Session:
         opened: list[AbstractConnection] = []
         try:
-            consuming = await self._connect("consume", opened)
-            publishing = await self._connect("publish", opened)
-            consuming_channel, publishing_channel = await _channel(consuming), await _channel(publishing)
-            self._generation += 1
-            session = Session(
-                generation=self._generation,
-                consuming=consuming_channel,
-                publishing=publishing_channel,
-                deliveries=await consuming_channel.get_underlay_channel(),
-                exchanges=await declare(publishing_channel, self.queue_type),
-                connections=(consuming, publishing),
-                on_end=self._up.clear,
-            )
-            _watch(session)
-            await prepare(session)
+            return await guarded(self._open_session(prepare, opened))
         except BaseException as error:
             await _close(opened)
-            if isinstance(error, CONNECTION_EXCEPTIONS):
+            if isinstance(error, BrokerError):
                 raise BrokerError(self._explain(error)) from error
             raise
+
+    async def _open_session(self, prepare: Prepare, opened: list[AbstractConnection]) -> Session:
+        consuming = await self._connect("consume", opened)
+        publishing = await self._connect("publish", opened)
+        consuming_channel, publishing_channel = await _channel(consuming), await _channel(publishing)
+        self._generation += 1
+        session = Session(
+            generation=self._generation,
+            consuming=consuming_channel,
+            publishing=publishing_channel,
+            deliveries=await consuming_channel.get_underlay_channel(),
+            exchanges=await declare(publishing_channel, self.queue_type),
+            connections=(consuming, publishing),
+            on_end=self._up.clear,
+        )
+        _watch(session)
+        await prepare(session)
         return session
 
     async def _connect(self, purpose: str, opened: list[AbstractConnection]) -> AbstractConnection:
@@ -204,29 +190,31 @@ class Link:
         opened.append(connection)
         return connection
 
-    def _explain(self, error: BaseException) -> str:
-        if isinstance(error, ProbableAuthenticationError):
-            return f"the broker at {self.address} refused the user or password: check the URL's credentials"
-        if isinstance(error, InvalidFrameError):
-            # aio-pika's word for a connection that is closed in answer to opening the virtual host.
-            vhost = self._url.path.removeprefix("/") or "/"
-            return (
-                f"the broker at {self.address} refuses the virtual host {vhost!r}:"
-                " create it, or grant the user its permissions"
-            )
-        if isinstance(error, ChannelPreconditionFailed):
-            return (
-                f"the broker at {self.address} has a queue or exchange with other settings ({_reason(error)}):"
-                " set message_queue.queue_type as it was, or delete that queue once it is empty"
-            )
-        return f"cannot use the broker at {self.address}: {_reason(error)}; check that it runs, and message_queue.url"
+    def _explain(self, failure: BrokerError) -> str:
+        match failure.__cause__:
+            case ProbableAuthenticationError():
+                return f"the broker at {self.address} refused the user or password: check the URL's credentials"
+            case InvalidFrameError():
+                # aio-pika's word for a connection that is closed in answer to opening the virtual host.
+                vhost = self._url.path.removeprefix("/") or "/"
+                return (
+                    f"the broker at {self.address} refuses the virtual host {vhost!r}:"
+                    " create it, or grant the user its permissions"
+                )
+            case ChannelPreconditionFailed():
+                return (
+                    f"the broker at {self.address} has a queue or exchange with other settings ({failure}):"
+                    " set message_queue.queue_type as it was, or delete that queue once it is empty"
+                )
+            case _:
+                return f"cannot use the broker at {self.address}: {failure}; check that it runs, and message_queue.url"
 
 
 def _watch(session: Session) -> None:
     """End ``session`` with the first of its parts."""
 
     def over(_sender: object, error: BaseException | None) -> None:
-        session.end(_reason(error))
+        session.end(reason(error))
 
     for part in (*session.connections, session.consuming, session.publishing):
         part.close_callbacks.add(over)
@@ -236,21 +224,14 @@ def _watch(session: Session) -> None:
     )
 
 
-def _reason(error: BaseException | None) -> str:
-    if error is None:
-        return "closed"
-    text = str(error)
-    return f"{type(error).__name__}: {text}" if text else type(error).__name__
-
-
 async def _channel(connection: AbstractConnection) -> AbstractChannel:
     channel = connection.channel(publisher_confirms=True, on_return_raises=True)
     await channel.initialize()
     return channel
 
 
-async def _close(connections: tuple[AbstractConnection, ...] | list[AbstractConnection]) -> None:
+async def _close(connections: Iterable[AbstractConnection]) -> None:
     for connection in connections:
-        # What is closed because it broke may fail to close; it is gone either way.
-        with suppress(*CONNECTION_EXCEPTIONS):
-            await connection.close()
+        # What is closed because it broke may fail to close, or hang; it is gone either way.
+        with suppress(BrokerError):
+            await guarded(asyncio.wait_for(connection.close(), _CLOSE_TIMEOUT_SECONDS))

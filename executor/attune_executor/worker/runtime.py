@@ -7,15 +7,15 @@ from functools import partial
 from typing import Any, Final
 
 import structlog
-from aio_pika.exceptions import CONNECTION_EXCEPTIONS
 from aiormq.abc import DeliveredMessage
 
 from attune_executor.amqp.dead_letters import dead_letter
+from attune_executor.amqp.errors import guarded
 from attune_executor.amqp.link import Link, Session
 from attune_executor.amqp.topology import declare_pool, pool_queue_name
 from attune_executor.domain.execution import ExecutionStatus
 from attune_executor.domain.records import Finished, Started
-from attune_executor.ports.broker import DeliveryMark
+from attune_executor.ports.broker import BrokerError, DeliveryMark
 from attune_executor.wire.envelope import MalformedMessageError
 from attune_executor.wire.messages import decode_dispatches
 from attune_executor.worker.assignments import Assignments, Execution
@@ -162,15 +162,13 @@ class WorkerRuntime:
         self._notice_idle()
 
     async def _acknowledge(self, confirmed: Sequence[Finished]) -> None:
+        marks = self._assignments.confirm(confirmed)
         session = self._session
-        if session is None:
+        if session is None or session.lost.done() or not marks:
             return
-        marks = [mark for mark in self._assignments.confirm(confirmed) if mark.channel == session.generation]
         try:
-            for mark in marks:
-                # Waiting for the last to be written has all written: what follows may be the end of the connection.
-                await session.deliveries.basic_ack(mark.tag, wait=mark is marks[-1])
-        except CONNECTION_EXCEPTIONS as error:
+            await guarded(_acknowledge_all(session, marks))
+        except BrokerError as error:
             session.end(f"cannot acknowledge: {error}")
 
     async def _drain(self) -> None:
@@ -181,8 +179,8 @@ class WorkerRuntime:
             self._assignments.lose_deliveries()
         else:
             try:
-                await session.deliveries.basic_cancel(self._name, timeout=_CANCEL_TIMEOUT_SECONDS)
-            except CONNECTION_EXCEPTIONS as error:
+                await guarded(session.deliveries.basic_cancel(self._name, timeout=_CANCEL_TIMEOUT_SECONDS))
+            except BrokerError as error:
                 session.end(f"cannot stop consuming: {error}")
             for mark in self._assignments.hand_back():
                 await self._return(session, mark)
@@ -197,18 +195,26 @@ class WorkerRuntime:
 
     async def _return(self, session: Session, mark: DeliveryMark) -> None:
         try:
-            await session.deliveries.basic_nack(mark.tag, requeue=True)
-        except CONNECTION_EXCEPTIONS as error:
+            await guarded(session.deliveries.basic_nack(mark.tag, requeue=True))
+        except BrokerError as error:
             # The end of the session returns it too.
             session.end(f"cannot return a message: {error}")
 
     async def _set_aside(self, session: Session, message: DeliveredMessage, mark: DeliveryMark, reason: str) -> None:
         queue = pool_queue_name(self._pool)
         try:
-            await dead_letter(session.exchanges.dead_letters, queue, message, reason)
-            await session.deliveries.basic_ack(mark.tag)
-        except CONNECTION_EXCEPTIONS as error:
+            await guarded(dead_letter(session.exchanges.dead_letters, queue, message, reason))
+            await guarded(session.deliveries.basic_ack(mark.tag))
+        except BrokerError as error:
             # It stays unacknowledged, and the next session receives it again.
             session.end(f"cannot dead-letter a malformed message: {error}")
             return
         _log.error("malformed message dead-lettered", queue=queue, reason=reason)
+
+
+async def _acknowledge_all(session: Session, marks: Sequence[DeliveryMark]) -> None:
+    """Acknowledge those of ``marks`` that are not void."""
+    for mark in marks:
+        if mark.channel == session.generation:
+            # Waiting for the last to be written has all written: what follows may be the end of the connection.
+            await session.deliveries.basic_ack(mark.tag, wait=mark is marks[-1])

@@ -5,9 +5,8 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import groupby, islice
 from operator import attrgetter
 
-from aio_pika.exceptions import CONNECTION_EXCEPTIONS
-
 from attune_executor.adapters.rabbitmq.report_stream import ReportStream
+from attune_executor.amqp.errors import guarded
 from attune_executor.amqp.link import Link, Session
 from attune_executor.amqp.publishing import UnroutableError, publish_confirmed
 from attune_executor.amqp.topology import QueueType, declare_pool, pool_queue_name
@@ -71,8 +70,8 @@ class RabbitMQBroker:
         self._pools.add(pool)
         session = self._link.require()
         try:
-            await declare_pool(session.publishing, pool, self._link.queue_type)
-        except CONNECTION_EXCEPTIONS as error:
+            await guarded(declare_pool(session.publishing, pool, self._link.queue_type))
+        except BrokerError as error:
             raise BrokerError(f"cannot declare the queue of pool {pool!r}: {error}") from error
 
     async def publish(self, dispatches: Sequence[Dispatch]) -> None:

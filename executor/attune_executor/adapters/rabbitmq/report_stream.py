@@ -4,14 +4,14 @@ from collections.abc import Callable
 from typing import Final
 
 import structlog
-from aio_pika.exceptions import CONNECTION_EXCEPTIONS
 from aiormq.abc import DeliveredMessage
 
 from attune_executor.adapters.rabbitmq.acknowledgements import Acknowledgements
 from attune_executor.amqp.dead_letters import dead_letter
+from attune_executor.amqp.errors import guarded
 from attune_executor.amqp.link import Session
 from attune_executor.amqp.topology import COMPLETED_QUEUE, STATUS_QUEUE
-from attune_executor.ports.broker import DeliveryMark, WorkerReport
+from attune_executor.ports.broker import BrokerError, DeliveryMark, WorkerReport
 from attune_executor.wire.envelope import MalformedMessageError
 from attune_executor.wire.messages import decode_reports
 
@@ -58,8 +58,8 @@ class ReportStream:
     async def _set_aside(self, message: DeliveredMessage, tag: int, reason: str) -> None:
         queue = message.consumer_tag or ""
         try:
-            await dead_letter(self.session.exchanges.dead_letters, queue, message, reason)
-        except CONNECTION_EXCEPTIONS as error:
+            await guarded(dead_letter(self.session.exchanges.dead_letters, queue, message, reason))
+        except BrokerError as error:
             # It stays unacknowledged, and the next session receives it again.
             self.session.end(f"cannot dead-letter a malformed message: {error}")
             return
@@ -72,7 +72,7 @@ class ReportStream:
         if tag is None:
             return
         try:
-            await self.session.deliveries.basic_ack(tag, multiple=True)
-        except CONNECTION_EXCEPTIONS as error:
+            await guarded(self.session.deliveries.basic_ack(tag, multiple=True))
+        except BrokerError as error:
             # All marks are void from here on: what they stand for will be delivered again.
             self.session.end(f"cannot acknowledge: {error}")

@@ -1,0 +1,49 @@
+"""What goes wrong at the broker, in one exception and in words.
+
+aio-pika ends whatever waits on a connection that dies, sometimes by an error and sometimes by a cancellation. A
+cancellation that nobody asked for silently ends the task it reaches, so it must not get past here.
+"""
+
+import asyncio
+from collections.abc import Awaitable
+from typing import TypeVar
+
+from aio_pika.exceptions import CONNECTION_EXCEPTIONS
+
+from attune_executor.ports.broker import BrokerError
+
+_Result = TypeVar("_Result")
+
+
+def reason(error: BaseException | None) -> str:
+    """What happened, in a few words."""
+    if error is None:
+        return "closed"
+    text = str(error)
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+async def guarded(operation: Awaitable[_Result]) -> _Result:
+    """Await something that uses a connection.
+
+    Raises:
+        BrokerError: whatever becomes of the connection; the cause is the library's own error, where there is one.
+        asyncio.CancelledError: when the caller itself is cancelled.
+    """
+    task = asyncio.create_task(_in_task(operation))
+    try:
+        await asyncio.wait({task})
+    except asyncio.CancelledError:
+        task.cancel()
+        await asyncio.wait({task})
+        raise
+    if task.cancelled():
+        raise BrokerError("the connection to the broker was lost meanwhile")
+    try:
+        return task.result()
+    except CONNECTION_EXCEPTIONS as error:
+        raise BrokerError(reason(error)) from error
+
+
+async def _in_task(operation: Awaitable[_Result]) -> _Result:
+    return await operation
