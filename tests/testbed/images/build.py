@@ -1,10 +1,13 @@
 """Builds images and keeps them as archives in the cache: what is there needs no Docker daemon any more."""
 
+import io
 import re
 import shutil
+import tarfile
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
+from typing import IO
 
 from testbed.cache import Build, cache_root
 from testbed.images.base_images import ensure_base_image
@@ -13,7 +16,9 @@ from testbed.images.docker import Docker, docker_daemon
 from testbed.progress import step
 
 ARCHIVE = "image.tar"
-KEPT_ARCHIVES = 3
+KEPT = 3
+"""How many of an image's archives, and of its tags in a daemon, are kept."""
+KEPT_LAYERS = "72h"
 FORWARDED = (
     *("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy"),
     *("PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL", "UV_DEFAULT_INDEX", "UV_INDEX"),
@@ -35,7 +40,7 @@ def ensure_archives(images: Sequence[Image]) -> list[Path]:
         with docker_daemon() as docker:
             for image, build in zip(images, wanted, strict=True):
                 build.ensure(lambda folder, image=image: _make_archive(docker, image, folder))
-                _forget_old(image)
+                _forget_old(docker, image)
     return [build.folder / ARCHIVE for build in wanted]
 
 
@@ -47,15 +52,15 @@ def build_image(docker: Docker, image: Image) -> None:
         ensure_base_image(docker, base)
     target = [f"--target={image.target}"] if image.target else []
     forwarded = [f"--build-arg={name}" for name in FORWARDED if name in docker.process_environment()]
-    with step(f"Building {image.name}") as shown, tempfile.TemporaryDirectory(prefix="attune-build-") as context:
-        _write(image, Path(context))
+    with step(f"Building {image.name}") as shown, tempfile.TemporaryFile() as context:
+        _write(image, context)
 
         def follow(line: str) -> None:
             if found := progress_of(line):
                 shown.advance(*found, "build steps")
 
         tags = [f"--tag={reference}" for reference in (image.reference, image.floating_reference)]
-        docker.run("build", *docker.build_options, *target, *forwarded, *tags, context, show=follow)
+        docker.run("build", *docker.build_options, *target, *forwarded, *tags, "-", stdin=context, show=follow)
 
 
 def progress_of(line: str) -> tuple[int, int] | None:
@@ -67,12 +72,14 @@ def progress_of(line: str) -> tuple[int, int] | None:
     return done, total
 
 
-def _write(image: Image, context: Path) -> None:
-    """Write the files that an image is made from, and nothing else, as the context of its build."""
-    for name, content in image.files.items():
-        path = context / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(content)
+def _write(image: Image, context: IO[bytes]) -> None:
+    """Write the files that an image is made from, and nothing else, as the archive that a build reads."""
+    with tarfile.open(fileobj=context, mode="w") as archive:
+        for name, content in image.files.items():
+            member = tarfile.TarInfo(name)
+            member.size = len(content)
+            archive.addfile(member, io.BytesIO(content))
+    context.seek(0)
 
 
 def _archive_build(image: Image) -> Build:
@@ -85,8 +92,15 @@ def _make_archive(docker: Docker, image: Image, folder: Path) -> None:
         docker.run("save", f"--output={folder / ARCHIVE}", image.reference, image.floating_reference)
 
 
-def _forget_old(image: Image) -> None:
-    """Remove all but the newest archives of an image: each code change makes one of some 100 MB."""
+def _forget_old(docker: Docker, image: Image) -> None:
+    """Remove all but the newest of an image's archives and tags: each change of code makes one."""
     archives = sorted(cache_root().glob(f"image-{image.name}-{FLOATING_TAG}-*"), key=lambda path: path.stat().st_mtime)
-    for old in archives[:-KEPT_ARCHIVES]:
+    for old in archives[:-KEPT]:
         shutil.rmtree(old)
+    newest_first = docker.run("image", "ls", "--format={{.Repository}}:{{.Tag}}", image.name).split()
+    exact = [reference for reference in newest_first if reference != image.floating_reference]
+    for reference in exact[KEPT:]:
+        if not docker.run("ps", "--all", "--quiet", f"--filter=ancestor={reference}").strip():
+            docker.run("image", "rm", reference)
+    if docker.is_own:  # elsewhere, what is left of a build is not ours alone
+        docker.run("image", "prune", "--force", f"--filter=until={KEPT_LAYERS}")

@@ -14,6 +14,7 @@ from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import IO
 
 import psutil
 
@@ -37,11 +38,15 @@ class DockerError(RuntimeError):
 
 @dataclass(frozen=True)
 class Docker:
-    """A docker program and the daemon it talks to; `build_options` are what `docker build` needs with this daemon."""
+    """A docker program and the daemon it talks to.
+
+    `build_options` are what `docker build` needs with this daemon; one that `is_own` holds nothing but our images.
+    """
 
     program: str = "docker"
     environment: Mapping[str, str] = field(default_factory=dict[str, str])
     build_options: Sequence[str] = ()
+    is_own: bool = False
 
     def command(self, *arguments: str) -> list[str]:
         """Return the command line of a docker command."""
@@ -63,8 +68,13 @@ class Docker:
         """Tell whether the daemon has this image."""
         return bool(self.run("image", "ls", "--quiet", reference).strip())
 
-    def run(self, *arguments: str, show: Callable[[str], None] | None = None) -> str:
+    def run(self, *arguments: str, stdin: IO[bytes] | None = None, show: Callable[[str], None] | None = None) -> str:
         """Run a docker command and return what it printed, both streams in one; `show` sees each line at once.
+
+        Args:
+            arguments: the command and its arguments.
+            stdin: an open file that it reads, at the position to start from.
+            show: called with each line when it comes.
 
         Raises:
             DockerError: it failed; the message carries the end of what it printed.
@@ -73,7 +83,7 @@ class Docker:
         with subprocess.Popen(
             self.command(*arguments),
             env=self.process_environment(),
-            stdin=subprocess.DEVNULL,
+            stdin=stdin or subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -114,6 +124,7 @@ def _own_daemon() -> Generator[Docker]:
         program="/usr/bin/docker",
         environment={"DOCKER_HOST": f"unix://{RUNTIME}/docker.sock", "DOCKER_BUILDKIT": "0"},
         build_options=("--network=host",),
+        is_own=True,
     )
     log = cache_root() / "docker.log"
     with _own_turn() as turn:
@@ -158,7 +169,7 @@ def _start_daemon(log: Path) -> psutil.Popen:
         return psutil.Popen(
             [
                 "/usr/sbin/dockerd",
-                f"--data-root={cache_root() / 'docker'}",
+                f"--data-root={_data_root()}",
                 f"--exec-root={RUNTIME}/exec",
                 f"--pidfile={RUNTIME}/docker.pid",
                 f"--host=unix://{RUNTIME}/docker.sock",
@@ -184,11 +195,16 @@ def _wait_until_up(client: Docker, daemon: psutil.Popen, log: Path) -> None:
         time.sleep(POLL_SECONDS)
 
 
+def _data_root() -> Path:
+    return cache_root() / "docker"
+
+
 def _remove_runtime() -> None:
-    """Remove the daemon's folder in /run, and first what a killed one has left mounted in it."""
+    """Remove the daemon's folder in /run, and what a killed one has left mounted there and in its data."""
     mounts = [Path(line.split()[1]) for line in Path("/proc/mounts").read_text().splitlines()]
-    for mount in reversed([path for path in mounts if path.is_relative_to(RUNTIME)]):
-        subprocess.run(["umount", "--lazy", mount], check=True)
+    for mount in reversed(mounts):
+        if mount.is_relative_to(RUNTIME) or mount.is_relative_to(_data_root()):
+            subprocess.run(["umount", "--lazy", mount], check=True)
     shutil.rmtree(RUNTIME, ignore_errors=True)
     for folder in PLUGIN_FOLDERS:
         with contextlib.suppress(OSError):  # there is none, or it is in use by another daemon

@@ -63,7 +63,8 @@ def test_a_worker_is_not_made_from_the_operators_code() -> None:
 
 def test_the_dockerfiles_build_on_the_pinned_images() -> None:
     assert f"\nARG PYTHON_IMAGE={pins.PYTHON_IMAGE}\n" in DOCKERFILE
-    foreign = set(re.findall(r"^FROM (\S+)", DOCKERFILE, re.MULTILINE)) - {"builder", "runtime"}
+    stages = set(re.findall(r"^FROM \S+ AS (\S+)", DOCKERFILE, re.MULTILINE))
+    foreign = set(re.findall(r"^FROM (\S+)", DOCKERFILE, re.MULTILINE)) - stages
     assert foreign == {"${PYTHON_IMAGE}"}
     services = (SERVICES.folder / "Dockerfile").read_text()
     assert re.findall(r"^FROM (\S+)", services, re.MULTILINE) == [pins.DEBIAN_IMAGE]
