@@ -23,7 +23,6 @@ class Autoscaler:
         self._deployments = deployments
         self._memory: dict[str, ScalingMemory] = {}
         self.decisions: dict[str, Decision] = {}
-        self.served: dict[str, tuple[str, ...]] = {}
 
     async def run(self, rule: Rule, measurements: Measurements) -> None:
         """One pass over all Deployments that policies in force name.
@@ -33,7 +32,6 @@ class Autoscaler:
         """
         demands = self._demands(rule, measurements)
         deployments = self._deployments.objects()
-        self.served = {name: tuple(demand.name for demand in demands[name]) for name in demands}
         for gone in self._memory.keys() - (demands.keys() & deployments.keys()):
             del self._memory[gone]
         decisions: dict[str, Decision] = {}

@@ -17,7 +17,7 @@ from attune_operator.view import ResourceView
 
 _log = structlog.get_logger("attune.status")
 
-WRITES_PER_PASS: Final = 50
+WRITES_PER_PASS: Final = 25
 """The budget: so many statuses at most are written in one pass, whatever changes."""
 _AT_ONCE: Final = 8
 
@@ -41,13 +41,14 @@ class Reporter:
         self._autoscaler = autoscaler
         self._interval_seconds = interval_seconds
         self._written: dict[str, float] = {}
-        self._seen: dict[str, PolicyObservation] = {}
+        self._settled: dict[str, PolicyObservation] = {}
 
     async def run(self, measurements: Measurements) -> None:
         """One pass: write what differs and was not written within the interval."""
         policies = {policy.metadata.uid: policy for policy in self._policies.objects().values()}
-        for forgotten in self._written.keys() - policies.keys():
-            del self._written[forgotten]
+        for memory in (self._written, self._settled):
+            for forgotten in memory.keys() - policies.keys():
+                del memory[forgotten]
         now = monotonic()
         due = [
             uid
@@ -58,8 +59,13 @@ class Reporter:
         changes: list[tuple[ActionQueuePolicy, ActionQueuePolicyStatus]] = []
         for uid in due:
             policy = policies[uid]
-            status = build_status(self._observe(policy, deployments, measurements), datetime.now(UTC))
-            if status != policy.status:
+            observation = self._observe(policy, deployments, measurements)
+            if observation.settled and observation == self._settled.get(uid):
+                continue
+            status = build_status(observation, datetime.now(UTC))
+            if status == policy.status:
+                self._settled[uid] = observation
+            else:
                 changes.append((policy, status))
             if len(changes) == WRITES_PER_PASS:
                 break
@@ -86,7 +92,6 @@ class Reporter:
     ) -> PolicyObservation:
         spec = policy.spec
         deployment = spec.workers.deployment if spec.workers else None
-        served = self._autoscaler.served.get(deployment, ()) if deployment else ()
         return PolicyObservation(
             policy=policy,
             ruled_by=self._enforcement.rule.ruled_by.get(policy.metadata.uid),
@@ -95,5 +100,4 @@ class Reporter:
             stats=measurements.stats.get(spec.action_ref),
             deployment=deployments.get(deployment) if deployment else None,
             decision=self._autoscaler.decisions.get(deployment) if deployment else None,
-            shared_with=tuple(name for name in served if name != policy.metadata.name),
         )

@@ -76,8 +76,8 @@ class ScalingStatus(ResourceModel):
     mode: ScalingMode
     """Mode in force for the Deployment."""
 
-    shared_with: tuple[str, ...] = Field(default=(), json_schema_extra={"x-kubernetes-list-type": "set"})
-    """Other policies whose needs were added up for the same Deployment."""
+    policies: Count
+    """Policies that the Deployment serves, this one included; what they need is added up."""
 
     peak_per_hour: Count
     """Highest rate of arrivals of any minute in the peak window, in executions per hour."""

@@ -108,6 +108,7 @@ def decide(
     message = explanation(reason, steps)
     ledger = ScalingStatus(
         mode=mode,
+        policies=len(demands),
         peak_per_hour=round(sum(demand.peak_per_hour for demand in demands)),
         average_duration_seconds=_average_duration(demands),
         waiting=steps.waiting,

@@ -24,15 +24,11 @@ def build_status(observation: PolicyObservation, now: datetime) -> ActionQueuePo
             "observed_generation": policy.metadata.generation,
             "conditions": conditions(observation, previous.conditions, now),
             "workers": _workers(observation),
+            "scaling": observation.decision.ledger if observation.decision else None,
         }
     )
     if observation.ruled_by is not None:
         return ActionQueuePolicyStatus(observed_generation=status.observed_generation, conditions=status.conditions)
-    decision = observation.decision
-    ledger = decision.ledger if decision else None
-    status = status.model_copy(
-        update={"scaling": ledger and ledger.model_copy(update={"shared_with": observation.shared_with})}
-    )
     stats = observation.fresh_stats
     if stats is None:
         return status

@@ -19,7 +19,6 @@ class PolicyObservation:
         stats: the queue; None while the executor does not know it.
         deployment: the worker Deployment; None where there is none of that name, or no spec.workers.
         decision: the Deployment's last scaling decision.
-        shared_with: the other policies that the Deployment serves.
     """
 
     policy: ActionQueuePolicy
@@ -29,7 +28,11 @@ class PolicyObservation:
     stats: QueueStats | None
     deployment: WorkerDeployment | None
     decision: Decision | None
-    shared_with: tuple[str, ...]
+
+    @property
+    def settled(self) -> bool:
+        """Whether time alone changes nothing about it: the queue has no work that could get stuck."""
+        return self.stats is None or self.stats.queue_length + self.stats.active_count == 0
 
     @property
     def fresh_stats(self) -> QueueStats | None:

@@ -75,7 +75,6 @@ def observation(policy: ActionQueuePolicy, **changes: Any) -> PolicyObservation:
         stats=queue(),
         deployment=deployment(2, 2) if workers else None,
         decision=decision() if workers else None,
-        shared_with=(),
     )
     return replace(usual, **changes)
 
