@@ -1,6 +1,7 @@
 """Builds images and keeps them as archives in the cache: what is there needs no Docker daemon any more."""
 
 import io
+import os
 import re
 import shutil
 import tarfile
@@ -39,7 +40,7 @@ def ensure_archives(images: Sequence[Image]) -> list[Path]:
     if not all(build.folder.is_dir() for build in wanted):
         with docker_daemon() as docker:
             for image, build in zip(images, wanted, strict=True):
-                build.ensure(lambda folder, image=image: _make_archive(docker, image, folder))
+                os.utime(build.ensure(lambda folder, image=image: _make_archive(docker, image, folder)))
                 _forget_old(docker, image)
     return [build.folder / ARCHIVE for build in wanted]
 
@@ -47,6 +48,7 @@ def ensure_archives(images: Sequence[Image]) -> list[Path]:
 def build_image(docker: Docker, image: Image) -> None:
     """Build an image in a daemon under both its tags, unless the daemon has it."""
     if docker.has_image(image.reference):
+        docker.run("tag", image.reference, image.floating_reference)
         return
     for base in image.base_images:
         ensure_base_image(docker, base)
@@ -93,7 +95,7 @@ def _make_archive(docker: Docker, image: Image, folder: Path) -> None:
 
 
 def _forget_old(docker: Docker, image: Image) -> None:
-    """Remove all but the newest of an image's archives and tags: each change of code makes one."""
+    """Remove all but the last used of an image's archives and the newest of its tags: each change makes one."""
     archives = sorted(cache_root().glob(f"image-{image.name}-{FLOATING_TAG}-*"), key=lambda path: path.stat().st_mtime)
     for old in archives[:-KEPT]:
         shutil.rmtree(old)
