@@ -17,7 +17,6 @@ import yaml
 from pydantic import ValidationError
 
 from attune_executor import app as executor_app
-from attune_executor.adapters.postgres import migrate as migrate_database
 from attune_executor.api.app import create_api
 from attune_executor.api.service import AbsentService
 from attune_executor.configuration import describe
@@ -62,6 +61,9 @@ def run(config: ConfigFile = None) -> None:
 @app.command()
 def migrate(config: ConfigFile = None) -> None:
     """Create or upgrade schema attune in the database; of the configuration only database.url is needed."""
+    # Imported here: these libraries take a second, which every start of the executor would wait for.
+    from attune_executor.adapters.postgres.migration import migrate as migrate_database  # noqa: PLC0415
+
     try:
         version = asyncio.run(migrate_database(_load(config, MigrationSettings).database.url.get_secret_value()))
     except SchemaError as error:

@@ -43,7 +43,12 @@ class Scene:
 
     async def apply(self, **spec: Any) -> None:
         await asyncio.to_thread(
-            self.view.run, "apply", "--server-side", "--filename=-", stdin=json.dumps(policy(**spec))
+            self.view.run,
+            "apply",
+            "--server-side",
+            "--force-conflicts",
+            "--filename=-",
+            stdin=json.dumps(policy(**spec)),
         )
         generation = self.view.get("aqp", POLICY)["metadata"]["generation"]
         await self.until(lambda: self._observed(generation), 30)
@@ -190,6 +195,11 @@ async def test_a_killed_leader_is_replaced_and_nothing_is_lost(
     assert leader is not None
     scene.view.run("delete", "pod", leader, "--grace-period=0", "--force", "--wait=false")
     killed = time.monotonic()
+
+    async def replaced() -> bool:
+        return await asyncio.to_thread(scene.view.leader) not in {leader, None}
+
+    await scene.until(replaced, 60)
     ids |= await scene.submit(100, 0.1)
     record_property("seconds until a new leader accepted executions", time.monotonic() - killed)
     print(f"\nnew leader accepts after {time.monotonic() - killed:.2f} s")  # noqa: T201 - measured

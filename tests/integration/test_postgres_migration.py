@@ -5,7 +5,8 @@ import asyncio
 import asyncpg
 import pytest
 
-from attune_executor.adapters.postgres import check_schema, migrate
+from attune_executor.adapters.postgres import check_schema
+from attune_executor.adapters.postgres.migration import migrate
 from attune_executor.ports.journal import JournalError, SchemaError
 from testbed.services.postgres import PostgresServer
 

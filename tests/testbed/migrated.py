@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from attune_executor.adapters.postgres import migrate
+from attune_executor.adapters.postgres.migration import migrate
 from testbed.services.postgres import PostgresServer
 
 

@@ -1,19 +1,18 @@
 """Exchanges and queues, declared by whoever comes first and with the same arguments by everyone."""
 
-import re
 from enum import StrEnum
 from typing import Any, Final, NamedTuple
 
 from aio_pika import ExchangeType
 from aio_pika.abc import AbstractChannel, AbstractExchange, AbstractQueue
 
+from attune_executor.domain.policy import check_pool
+
 EXECUTIONS_EXCHANGE: Final = "attune.executions"
 DEAD_LETTER_EXCHANGE: Final = "attune.dlx"
 DEAD_LETTER_QUEUE: Final = "attune.dead-letter"
 COMPLETED_QUEUE: Final = "execution.completed"
 STATUS_QUEUE: Final = "execution.status"
-
-_POOL_NAME: Final = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 
 # A quorum queue of RabbitMQ 4 gives a message up after 20 deliveries by default, and each worker that drains or dies
 # counts as one. What passes this limit is dead-lettered, where it can be seen.
@@ -41,12 +40,9 @@ def pool_queue_name(pool: str) -> str:
     """The queue of a worker pool.
 
     Raises:
-        ValueError: when ``pool`` is not a DNS label: others would be wildcards or clash as routing keys.
+        PolicyError: when ``pool`` is not a DNS label.
     """
-    if not _POOL_NAME.fullmatch(pool):
-        raise ValueError(
-            f"worker pool {pool!r}: use 1 to 63 lower-case letters, digits and hyphens, not a hyphen first or last"
-        )
+    check_pool(pool)
     return f"worker.{pool}.executions"
 
 
@@ -64,7 +60,7 @@ async def declare(channel: AbstractChannel, queue_type: QueueType) -> Exchanges:
 
 
 async def declare_pool(channel: AbstractChannel, pool: str, queue_type: QueueType) -> AbstractQueue:
-    """Declare a pool's queue, after the rest; raises ValueError as `pool_queue_name` does."""
+    """Declare a pool's queue, after the rest; raises PolicyError as `pool_queue_name` does."""
     return await _declare_queue(
         channel, pool_queue_name(pool), queue_type, {"x-consumer-timeout": _WORKER_ACKNOWLEDGEMENT_TIMEOUT_MS}
     )

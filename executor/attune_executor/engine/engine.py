@@ -41,7 +41,7 @@ class Engine:
         self._statistics = statistics
         self._clock = clock
         self._started = asyncio.Event()
-        self._inbox = Inbox(settings.max_waiting_requests)
+        self._inbox = Inbox(settings.max_waiting_requests, settings.max_waiting_bytes)
         self._dispatcher = Dispatcher(broker)
         self._loop = TurnLoop(journal, broker, self._inbox, self._dispatcher, statistics, clock, settings)
 

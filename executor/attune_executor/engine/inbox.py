@@ -75,10 +75,13 @@ class Inbox:
     Args:
         max_requests: requests that may wait for a turn; beyond it callers are told to come back, so that memory
             stays bounded while the database is slow.
+        max_bytes: the same for the size of their parameters.
     """
 
-    def __init__(self, max_requests: int) -> None:
+    def __init__(self, max_requests: int, max_bytes: int) -> None:
         self._max_requests = max_requests
+        self._max_bytes = max_bytes
+        self._bytes = 0
         self._batch = Batch()
         self._requests = 0
         self._wake = asyncio.Event()
@@ -92,11 +95,13 @@ class Inbox:
         """
         if self._closed is not None:
             raise self._closed
-        if self._requests + len(requests) > self._max_requests:
-            raise UnavailableError(f"{self._requests} requests wait for the database already")
+        size = sum(len(request.parameters) for request in requests)
+        if self._requests + len(requests) > self._max_requests or self._bytes + size > self._max_bytes:
+            raise UnavailableError(f"{self._requests} requests of {self._bytes} bytes wait for the database already")
         answer: asyncio.Future[Sequence[Receipt | Refusal]] = asyncio.get_running_loop().create_future()
         self._batch.submissions.append(Submission(requests, answer))
         self._requests += len(requests)
+        self._bytes += size
         self._wake.set()
         return await answer
 
@@ -133,7 +138,7 @@ class Inbox:
 
     def take(self) -> Batch:
         """Everything collected so far."""
-        batch, self._batch, self._requests = self._batch, Batch(), 0
+        batch, self._batch, self._requests, self._bytes = self._batch, Batch(), 0, 0
         self._wake.clear()
         return batch
 

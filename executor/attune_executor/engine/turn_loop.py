@@ -38,12 +38,14 @@ class TurnSettings:
         redispatch_grace_seconds: after a rebuild, how long workers may report executions whose publish was not known
             to be confirmed, before they are dispatched again.
         max_waiting_requests: requests that may wait for a turn before callers are told to come back.
+        max_waiting_bytes: parameters that may wait for a turn; the database takes a turn in one message.
         id_block_size: execution ids reserved at a time.
     """
 
     idle_turn_seconds: float = 2.0
     redispatch_grace_seconds: float = 5.0
     max_waiting_requests: int = 50_000
+    max_waiting_bytes: int = 64 * 1024 * 1024
     id_block_size: int = 10_000
 
 
@@ -80,7 +82,7 @@ class TurnLoop:
 
     @property
     def last_turn_age_seconds(self) -> float:
-        """Seconds since the last commit, idle ones included."""
+        """Seconds since the loop last came round: a commit, an idle one included, or an attempt to load."""
         return monotonic() - self._last_turn
 
     def stop(self) -> None:
@@ -154,6 +156,8 @@ class TurnLoop:
                 raise
             except JournalError as error:
                 self.detail = f"database away: {error}"
+                # The loop is alive and a restart would not help: an outage of the database is not a stall.
+                self._last_turn = monotonic()
                 await backoff.wait()
             else:
                 return

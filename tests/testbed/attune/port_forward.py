@@ -11,6 +11,8 @@ from testbed.cluster.errors import ClusterError
 from testbed.cluster.kubectl import Kubectl
 
 _READY_SECONDS = 60.0
+_ANNOUNCEMENT_SECONDS = 10.0
+_STOP_SECONDS = 5.0
 _ANNOUNCEMENT = "Forwarding from 127.0.0.1:"
 
 
@@ -24,6 +26,7 @@ class PortForward:
         self._kubectl = kubectl
         self._arguments = ("--namespace", namespace, "port-forward", target, f":{port}")
         self._process: subprocess.Popen[str] | None = None
+        self._reader: threading.Thread | None = None
         self._url = ""
         self._turn = threading.Lock()
 
@@ -72,32 +75,35 @@ class PortForward:
                 raise ClusterError(f"kubectl {' '.join(self._arguments)}: {said or 'said nothing'}")
             time.sleep(0.2)
 
-    @staticmethod
-    def _first_line(process: subprocess.Popen[str]) -> str:
+    def _first_line(self, process: subprocess.Popen[str]) -> str:
         """The first line it prints; the rest is read and dropped, so that it never blocks on a full pipe."""
-        assert process.stdout is not None
+        output = process.stdout
+        if output is None:
+            raise RuntimeError("kubectl was started without a pipe")
         lines: queue.Queue[str] = queue.Queue()
-        stdout = process.stdout
 
         def read() -> None:
-            lines.put(stdout.readline().strip())
-            for _ in stdout:
-                pass
+            with output:
+                lines.put(output.readline().strip())
+                for _ in output:
+                    pass
 
-        threading.Thread(target=read, daemon=True).start()
+        self._reader = threading.Thread(target=read, daemon=True)
+        self._reader.start()
         try:
-            return lines.get(timeout=10)
+            return lines.get(timeout=_ANNOUNCEMENT_SECONDS)
         except queue.Empty:
             return ""
 
     def _stop(self) -> None:
-        if self._process is None:
+        if self._process is None or self._reader is None:
             return
         self._process.terminate()
         try:
-            self._process.wait(timeout=5)
+            self._process.wait(timeout=_STOP_SECONDS)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
-        self._process = None
+        self._reader.join()
+        self._process = self._reader = None
         self._url = ""

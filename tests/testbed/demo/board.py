@@ -59,7 +59,7 @@ class Board:
             self._live.update(table(moment), refresh=True)
         elif time.monotonic() >= self._next_line:
             self._next_line = time.monotonic() + _SECONDS_BETWEEN_LINES
-            self._console.print(line(moment))
+            self._console.print(line(moment), soft_wrap=True)
 
 
 def table(moment: Moment) -> Table:

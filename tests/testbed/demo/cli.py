@@ -38,7 +38,8 @@ def demo() -> None:
         work = plan(hash_own_way(view.kubectl, NAMESPACE, WORKERS))
     console.print(f"{len(work.wanted)} executions in bursts; columns are queued, running, done, oldest wait")
     verdict = asyncio.run(_run(view, work, console))
-    console.print(view.run("get", "actionqueuepolicies"), view.run("describe", "actionqueuepolicies"), sep="\n")
+    # As kubectl prints it: not wrapped to a width, not coloured.
+    print(view.run("get", "actionqueuepolicies"), view.run("describe", "actionqueuepolicies"), sep="\n")
     _say_how_to_look_around(console, provider)
     print(verdict.line())
     if not verdict.good(_MINIMUM_WORKERS):

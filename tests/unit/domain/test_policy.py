@@ -13,7 +13,8 @@ from attune_executor.domain.policy import QueuePolicy
     [
         ({"concurrency": 0}, "concurrency is 0: set it to 1 or more"),
         ({"concurrency": 1, "max_queue_length": -1}, "max_queue_length is -1: set it to 0 or more"),
-        ({"concurrency": 1, "pool": ""}, "pool is '': name a worker pool"),
+        ({"concurrency": 1, "pool": ""}, "pool is '': use 1 to 63 lower-case letters"),
+        ({"concurrency": 1, "pool": "a.*"}, "not a hyphen first or last"),
         ({"concurrency": 1, "peak_window_seconds": 59}, "peak_window_seconds is 59: set it to 60 or more"),
     ],
 )

@@ -294,3 +294,15 @@ async def test_callers_beyond_the_bound_are_told_to_come_back(world: World) -> N
         with pytest.raises(UnavailableError, match="wait for the database"):
             await engine.submit(requests(11))
         await accepted(engine.submit(requests(10)))
+
+
+async def test_callers_beyond_the_bound_of_bytes_are_told_to_come_back(world: World) -> None:
+    settings = TurnSettings(max_waiting_bytes=100, idle_turn_seconds=0.02)
+    engine = Engine(
+        "one", MemoryJournal(world.store), world.broker, Statistics(world.clock, None), world.clock, settings
+    )
+    async with world.running(engine):
+        await engine.set_policy(REF, QueuePolicy(concurrency=1))
+        with pytest.raises(UnavailableError, match="0 requests of 0 bytes wait"):
+            await engine.submit([ExecutionRequest(REF, b"{%s}" % (b" " * 100))])
+        await accepted(engine.submit([ExecutionRequest(REF, b"{%s}" % (b" " * 98))]))

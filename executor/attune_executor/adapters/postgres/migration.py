@@ -1,4 +1,4 @@
-"""Brings a database to the schema that this program works with, and refuses to work with any other.
+"""Brings a database to the schema that this program works with.
 
 Alembic keeps the version in ``attune.alembic_version``; the migrations are package data beside this module.
 """
@@ -18,7 +18,8 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
 from attune_executor.adapters.postgres.connection import UNREACHABLE, open_connection
-from attune_executor.ports.journal import JournalError, SchemaError
+from attune_executor.adapters.postgres.schema import refuse_newer
+from attune_executor.ports.journal import JournalError
 
 _LOCK_KEY: Final = 0x617474756E65  # "attune" in ASCII
 _PACKAGE: Final = files("attune_executor.adapters.postgres")
@@ -35,47 +36,16 @@ async def migrate(url: str) -> str:
     return await _with_connection(url, _upgrade)
 
 
-async def check_schema(url: str) -> None:
-    """Make sure that the database has exactly this program's schema.
-
-    Raises:
-        SchemaError: it has not; the message says what to do.
-        JournalError: the database is away or refuses.
-    """
-    await _with_connection(url, _check)
-
-
 def _upgrade(connection: Connection) -> str:
     connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK_KEY})
     connection.execute(text("CREATE SCHEMA IF NOT EXISTS attune"))
     with as_file(_PACKAGE / "migrations") as folder:
         config = _config(str(folder))
         scripts = ScriptDirectory.from_config(config)
-        _refuse_newer(_version(connection), scripts)
+        refuse_newer(_version(connection))
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
         return scripts.get_current_head() or ""
-
-
-def _check(connection: Connection) -> None:
-    with as_file(_PACKAGE / "migrations") as folder:
-        scripts = ScriptDirectory.from_config(_config(str(folder)))
-        version, wanted = _version(connection), scripts.get_current_head()
-        _refuse_newer(version, scripts)
-    if version != wanted:
-        found = f"at version {version}" if version else "not there"
-        raise SchemaError(
-            f"the database's schema attune is {found}, this program needs {wanted}: run `attune-executor migrate`"
-        )
-
-
-def _refuse_newer(version: str | None, scripts: ScriptDirectory) -> None:
-    known = {script.revision for script in scripts.walk_revisions()}
-    if version is not None and version not in known:
-        raise SchemaError(
-            f"the database's schema attune is at version {version}, which this program does not know (its newest is"
-            f" {scripts.get_current_head()}): it was migrated by a newer release, run that one"
-        )
 
 
 def _version(connection: Connection) -> str | None:

@@ -64,7 +64,7 @@ class RabbitMQBroker:
 
         Raises:
             BrokerError: the broker is away; the next connection declares the queue.
-            ValueError: no queue can have this name.
+            PolicyError: no queue can have this name.
         """
         pool_queue_name(pool)
         self._pools.add(pool)
