@@ -24,6 +24,8 @@ FIELD_MANAGER: Final = "attune-operator"
 ROLE_LABEL: Final = "attune.io/role"
 
 _REQUEST_SECONDS: Final = 5.0
+_LIST_SECONDS: Final = 30.0
+_CHUNK: Final = 500
 _CONFLICT: Final = 409
 _NOT_FOUND: Final = 404
 _JSON: Final = "application/json"
@@ -71,13 +73,11 @@ class Cluster:
 
     async def policies(self) -> tuple[list[Json], str]:
         """The policies as they are, and the resource version of the list."""
-        listed = await self._request("list ActionQueuePolicies", "GET", self._policies)
-        return listed["items"], listed["metadata"]["resourceVersion"]
+        return await self._list("list ActionQueuePolicies", self._policies)
 
     async def deployments(self) -> tuple[list[Json], str]:
         """The Deployments as they are, and the resource version of the list."""
-        listed = await self._request("list Deployments", "GET", self._deployments)
-        return listed["items"], listed["metadata"]["resourceVersion"]
+        return await self._list("list Deployments", self._deployments)
 
     async def patch_status(self, name: str, patch: Mapping[str, Any]) -> ActionQueuePolicy:
         """Merge ``patch`` into a policy's status; returns the policy as it is then."""
@@ -114,22 +114,42 @@ class Cluster:
         replaced = await self._request(f"update Lease {name}", "PUT", f"{self._leases}/{name}", lease.manifest())
         return Lease.model_validate(replaced)
 
+    async def _list(self, what: str, path: str) -> tuple[list[Json], str]:
+        """A complete list in chunks, which the API server takes from one moment."""
+        items: list[Json] = []
+        token = ""
+        while True:
+            query = [("limit", str(_CHUNK)), ("continue", token)]
+            chunk = await self._request(what, "GET", path, query=query, seconds=_LIST_SECONDS)
+            items += chunk["items"]
+            token = chunk["metadata"].get("continue", "")
+            if not token:
+                return items, chunk["metadata"]["resourceVersion"]
+
     async def _patch(self, what: str, path: str, patch: Mapping[str, Any]) -> Json:
-        return await self._request(what, "PATCH", path, patch, _MERGE_PATCH)
+        return await self._request(what, "PATCH", path, patch, content_type=_MERGE_PATCH)
 
     async def _request(
-        self, what: str, method: str, path: str, body: Mapping[str, Any] | None = None, content_type: str = _JSON
+        self,
+        what: str,
+        method: str,
+        path: str,
+        body: Mapping[str, Any] | None = None,
+        *,
+        query: list[tuple[str, str]] | None = None,
+        content_type: str = _JSON,
+        seconds: float = _REQUEST_SECONDS,
     ) -> Json:
         try:
             request = await self._client.param_serialize(
                 method,
                 path,
-                query_params=[] if body is None else [("fieldManager", FIELD_MANAGER)],
+                query_params=[("fieldManager", FIELD_MANAGER)] if body is not None else (query or []),
                 header_params={"Accept": _JSON, "Content-Type": content_type},
                 body=body,
                 auth_settings=["BearerToken"],
             )
-            response = await self._client.call_api(*request, _request_timeout=_REQUEST_SECONDS)
+            response = await self._client.call_api(*request, _request_timeout=seconds)
             content: bytes = await response.read()
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             reason = str(error) or type(error).__name__

@@ -7,6 +7,7 @@ import asyncio
 import threading
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from concurrent.futures import Future
+from contextlib import suppress
 from typing import Any, Final, Protocol, TypeVar
 
 import structlog
@@ -93,7 +94,9 @@ class ExecutorThread:
     async def stop(self) -> None:
         """Stop the executor and wait until it has; raises what it failed of."""
         if self._loop is not None and self._stopping is not None and not self.finished.done():
-            self._loop.call_soon_threadsafe(self._stopping.set)
+            # The loop may close of itself at this very moment.
+            with suppress(RuntimeError):
+                self._loop.call_soon_threadsafe(self._stopping.set)
         await asyncio.wrap_future(self.finished)
 
     async def set_policy(self, ref: str, policy: QueuePolicy) -> None:
@@ -125,13 +128,13 @@ class ExecutorThread:
             with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
                 runner.run(self._main())
         except BaseException as error:  # noqa: BLE001 - whatever ends this thread is raised in the main one
+            self.finished.set_exception(error)
             if not self.started.done():
                 self.started.set_exception(error)
-            self.finished.set_exception(error)
         else:
+            self.finished.set_result(None)
             if not self.started.done():
                 self.started.cancel()
-            self.finished.set_result(None)
 
     async def _main(self) -> None:
         self._loop = asyncio.get_running_loop()
