@@ -80,6 +80,19 @@ def structural(node: Mapping[str, Any], definitions: Mapping[str, Schema]) -> Sc
     return result
 
 
+def without_requirements(schema: Schema) -> Schema:
+    """A status schema in which no object demands a field, list entries aside.
+
+    During an upgrade an operator of the previous release writes statuses under the new release's CRD: what that one
+    demands and the other does not know would keep every status from being written.
+    """
+    properties = cast("dict[str, Schema]", schema.get("properties", {}))
+    relaxed = {key: value for key, value in schema.items() if key != "required"}
+    if properties:
+        relaxed["properties"] = {name: without_requirements(child) for name, child in properties.items()}
+    return relaxed
+
+
 def action_queue_policy() -> Schema:
     """The CustomResourceDefinition of ActionQueuePolicy."""
     generated = ActionQueuePolicy.model_json_schema(by_alias=True)
@@ -90,7 +103,7 @@ def action_queue_policy() -> Schema:
         "kind": {"type": "string"},
         "metadata": {"type": "object"},
         "spec": schema["properties"]["spec"],
-        "status": schema["properties"]["status"],
+        "status": without_requirements(schema["properties"]["status"]),
     }
     schema["required"] = ["spec"]
     columns = [

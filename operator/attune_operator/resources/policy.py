@@ -3,6 +3,8 @@
 from datetime import datetime
 from typing import Final
 
+from pydantic import ValidationError, ValidatorFunctionWrapHandler, field_validator
+
 from attune_operator.resources.schema import ResourceModel
 from attune_operator.resources.spec import ActionQueuePolicySpec
 from attune_operator.resources.status import ActionQueuePolicyStatus
@@ -37,3 +39,14 @@ class ActionQueuePolicy(ResourceModel):
 
     status: ActionQueuePolicyStatus | None = None
     """What is; absent until the operator has looked at the policy."""
+
+    @field_validator("status", mode="wrap")
+    @classmethod
+    def _written_by_this_release(
+        cls, value: object, read: ValidatorFunctionWrapHandler
+    ) -> ActionQueuePolicyStatus | None:
+        """A status that another release wrote is none: it is written anew, and the policy stays in force meanwhile."""
+        try:
+            return read(value)
+        except ValidationError:
+            return None

@@ -69,3 +69,9 @@ def test_the_files_are_plain_yaml() -> None:
     for text in rendered().values():
         assert "&id" not in text
         assert yaml.safe_load(text)["kind"] == "CustomResourceDefinition"
+
+
+def test_a_status_demands_no_field_of_an_older_operator() -> None:
+    demanding = [path for path, node in nodes(schema()["properties"]["status"], "status") if "required" in node]
+
+    assert demanding == ["status.conditions[]"]
