@@ -1,0 +1,97 @@
+"""The base manifests are accepted under the restricted standard, and give the operator what it needs and no more."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from testbed.cluster import Kubectl, KubectlError
+
+pytestmark = pytest.mark.usefixtures("policies_crd")
+
+MANIFESTS = Path(__file__).resolve().parents[2] / "manifests"
+CLUSTER_SCOPED = {"Namespace", "CustomResourceDefinition"}
+
+
+@pytest.fixture(scope="module")
+def base(kubectl: Kubectl) -> list[dict[str, Any]]:
+    rendered = kubectl.run("kustomize", str(MANIFESTS / "base"))
+    return [manifest for manifest in yaml.safe_load_all(rendered) if manifest["kind"] not in CLUSTER_SCOPED]
+
+
+def moved(manifest: dict[str, Any], namespace: str) -> dict[str, Any]:
+    """The manifest in another namespace, the subjects of its role binding too."""
+    text = json.dumps(manifest).replace('"namespace": "attune-system"', f'"namespace": "{namespace}"')
+    return json.loads(text)
+
+
+def may(kubectl: Kubectl, namespace: str, account: str, *question: str) -> bool:
+    subject = f"--as=system:serviceaccount:{namespace}:{account}"
+    try:
+        return kubectl.run("auth", "can-i", *question, subject, "--namespace", namespace).strip() == "yes"
+    except KubectlError:  # it says no by its exit code
+        return False
+
+
+def test_every_manifest_is_accepted_without_a_warning(
+    kubectl: Kubectl, namespace: str, base: list[dict[str, Any]]
+) -> None:
+    kubectl.run("label", "namespace", namespace, "pod-security.kubernetes.io/warn=restricted")
+    for manifest in base:
+        kubectl.run(
+            "apply",
+            "--filename=-",
+            "--dry-run=server",
+            "--warnings-as-errors",
+            stdin=json.dumps(moved(manifest, namespace)),
+        )
+
+
+@pytest.mark.parametrize("example", sorted((MANIFESTS / "examples").glob("*.yaml")), ids=lambda path: path.stem)
+def test_every_example_is_accepted(kubectl: Kubectl, namespace: str, example: Path) -> None:
+    policy = yaml.safe_load(example.read_text(encoding="utf-8"))
+
+    kubectl.run("apply", "--filename=-", "--warnings-as-errors", stdin=json.dumps(moved(policy, namespace)))
+
+
+def test_the_workers_manifest_leaves_their_number_to_the_operator(base: list[dict[str, Any]]) -> None:
+    (workers,) = [
+        manifest
+        for manifest in base
+        if manifest["kind"] == "Deployment" and manifest["metadata"]["name"] == "attune-worker"
+    ]
+
+    assert "replicas" not in workers["spec"]
+
+
+def test_the_operator_may_do_what_it_does_and_no_more(
+    kubectl: Kubectl, namespace: str, base: list[dict[str, Any]]
+) -> None:
+    for manifest in base:
+        if manifest["kind"] in {"ServiceAccount", "Role", "RoleBinding"}:
+            kubectl.run("apply", "--filename=-", stdin=json.dumps(moved(manifest, namespace)))
+
+    allowed = [
+        ("watch", "actionqueuepolicies"),
+        ("patch", "actionqueuepolicies", "--subresource=status"),
+        ("watch", "deployments"),
+        ("patch", "deployments", "--subresource=scale"),
+        ("create", "leases"),
+        ("update", "leases/attune-operator"),
+        ("patch", "pods"),
+    ]
+    refused = [
+        ("patch", "actionqueuepolicies"),
+        ("delete", "actionqueuepolicies"),
+        ("patch", "deployments"),
+        ("update", "leases/another"),
+        ("delete", "pods"),
+        ("create", "pods"),
+        ("get", "secrets"),
+        ("list", "actionqueuepolicies", "--all-namespaces"),
+    ]
+    operator = [(question, may(kubectl, namespace, "attune-operator", *question)) for question in allowed + refused]
+    assert operator == [(question, True) for question in allowed] + [(question, False) for question in refused]
+    assert not may(kubectl, namespace, "attune-worker", "get", "actionqueuepolicies")
