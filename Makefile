@@ -16,6 +16,8 @@ help: ## Show this list
 
 $(UV):
 	@echo "Installing uv $(UV_VERSION) into $(@D)"
+	@python3 -c 'import ensurepip' 2>/dev/null || { echo "Installing Debian's python3-venv"; \
+		apt-get update -qq && apt-get install --yes -qq --no-install-recommends python3-venv; }
 	@python3 -m venv $(@D)/.. && $(@D)/pip --quiet install uv==$(UV_VERSION)
 
 .venv: $(UV) pyproject.toml executor/pyproject.toml operator/pyproject.toml uv.lock
@@ -26,6 +28,8 @@ demo: .venv ## The whole path on a real cluster: policies, bursts, scaling worke
 	@$(TESTBED) demo
 
 test: .venv check ## Every test: unit, contract, integration, cluster; starts and stops all it needs
+	@$(TESTBED) cluster prepare
+	@$(TESTBED) image build
 	@$(RUN) pytest
 
 check: .venv ## Lint, formatting, types, import contracts

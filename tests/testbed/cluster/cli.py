@@ -25,6 +25,12 @@ KubeconfigOption = Annotated[
 
 
 @app.command()
+def prepare(provider: ProviderOption = None, kubeconfig: KubeconfigOption = None) -> None:
+    """Build and install what a cluster needs, without starting one."""
+    choose_provider(provider, kubeconfig).prepare()
+
+
+@app.command()
 def up(provider: ProviderOption = None, kubeconfig: KubeconfigOption = None) -> None:
     """Bring the cluster up, unless it is, and print how to reach it."""
     chosen = choose_provider(provider, kubeconfig)

@@ -24,6 +24,9 @@ class ExistingCluster:
         """The file that the user named."""
         return self._kubeconfig
 
+    def prepare(self) -> None:
+        """See Provider: here there is nothing to do."""
+
     def up(self) -> Path:
         """See Provider: here it only makes sure that the cluster answers."""
         if not self._kubeconfig.is_file():

@@ -33,17 +33,21 @@ class KindCluster:
         """The file that kind writes."""
         return cache_root() / "kind" / "kubeconfig"
 
-    def up(self) -> Path:
+    def prepare(self) -> None:
         """See Provider."""
         if reason := kind_program.obstacle():
             raise ClusterError(f"kind cannot run here: {reason}")
+        kind_program.find()
+
+    def up(self) -> Path:
+        """See Provider."""
+        self.prepare()
         if self._exists():
             kind_program.run("export", "kubeconfig", f"--name={CLUSTER}", f"--kubeconfig={self.kubeconfig}")
             self.kubectl().run("wait", "node", "--all", "--for=condition=Ready", "--timeout=60s")
             CONSOLE.print("The kind cluster runs already.")
             return self.kubeconfig
         self.kubeconfig.parent.mkdir(parents=True, exist_ok=True)
-        kind_program.find()
         with step("Creating a kind cluster (the first time its node image is pulled)"):
             kind_program.run(
                 "create",

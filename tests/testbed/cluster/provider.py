@@ -37,6 +37,14 @@ class Provider(Protocol):
         """The file that tells clients where the cluster is; exists once it is up."""
         ...
 
+    def prepare(self) -> None:
+        """Build and install what `up` needs and takes long, without starting anything.
+
+        Raises:
+            ClusterError: this machine lacks something.
+        """
+        ...
+
     def up(self) -> Path:
         """Bring the cluster up unless it is, wait until pods can run, and return `kubeconfig`.
 

@@ -52,6 +52,12 @@ class LocalNode:
         """The administrator's kubeconfig."""
         return self._layout.kubeconfig
 
+    def prepare(self) -> None:
+        """See Provider."""
+        machine.require()
+        for build in (programs.kubernetes, programs.containerd, programs.coredns, programs.pause):
+            build()
+
     def up(self) -> Path:
         """See Provider."""
         found = machine.require()
