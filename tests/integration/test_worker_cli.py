@@ -23,16 +23,20 @@ def run(*options: str, **environment: str) -> tuple[int, str]:
 @pytest.mark.parametrize(
     ("options", "environment", "problem"),
     [
-        (["--pool", "a"], {}, "ATTUNE__MESSAGE_QUEUE__URL is required"),
-        ([], URL, "--pool or ATTUNE__WORKER__POOL is required"),
-        (["--pool", "A_b"], URL, "--pool or ATTUNE__WORKER__POOL: worker pool 'A_b': use 1 to 63 lower-case"),
-        (["--pool", "a", "--slots", "0"], URL, "--slots or ATTUNE__WORKER__SLOTS: Input should be greater than"),
-        (["--pool", "a"], {**URL, "ATTUNE__WORKER__SLOT": "3"}, "ATTUNE__WORKER__SLOT is not a setting: remove it"),
-        (["--pool", "a"], {**URL, "ATTUNE__MESSAGE_QUEUE__QUEUE_TYPE": "stream"}, "ATTUNE__MESSAGE_QUEUE__QUEUE_TYPE"),
+        (["--pool", "a"], {}, "message_queue.url is required: set ATTUNE__MESSAGE_QUEUE__URL"),
+        ([], URL, "worker.pool is required: set ATTUNE__WORKER__POOL, or the option of that name"),
+        (["--pool", "A_b"], URL, "worker.pool: pool is 'A_b': use 1 to 63 lower-case"),
+        (["--pool", "a", "--slots", "0"], URL, "worker.slots: Input should be greater than"),
+        (["--pool", "a"], {**URL, "ATTUNE__WORKER__SLOT": "3"}, "worker.slot is not a setting: did you mean slots?"),
+        (
+            ["--pool", "a"],
+            {**URL, "ATTUNE__MESSAGE_QUEUE__QUEUE_TYPE": "stream"},
+            "message_queue.queue_type: Input should be",
+        ),
         (
             ["--pool", "a"],
             {"ATTUNE__MESSAGE_QUEUE__URL": f"http://user:{SECRET}@host"},
-            "ATTUNE__MESSAGE_QUEUE__URL: not an AMQP URL",
+            "message_queue.url: not an AMQP URL",
         ),
     ],
 )

@@ -8,7 +8,7 @@ import os
 import signal
 import socket
 import sys
-from typing import Annotated, Any, Final, NoReturn
+from typing import Annotated, Final, NoReturn
 
 import structlog
 import typer
@@ -16,6 +16,7 @@ import uvloop
 from pydantic import ValidationError
 
 from attune_executor.amqp.link import Link
+from attune_executor.configuration import AS_OPTION, describe
 from attune_executor.ports.broker import BrokerError
 from attune_executor.worker.health import HealthServer
 from attune_executor.worker.registry import ActionRegistry, PackError
@@ -61,7 +62,7 @@ def work(
         settings = WorkerSettings(message_queue={}, worker=given)  # pyright: ignore[reportArgumentType] - completed from the environment
         actions = ActionRegistry.installed()
     except ValidationError as error:
-        _give_up(EXIT_CONFIGURATION, _describe(error))
+        _give_up(EXIT_CONFIGURATION, describe(error, WorkerSettings, AS_OPTION))
     except PackError as error:
         _give_up(EXIT_CONFIGURATION, str(error))
     settings.log.configure()
@@ -118,21 +119,6 @@ async def _connect(runtime: WorkerRuntime, stop: asyncio.Event, seconds: float) 
         else:
             return True
     return False
-
-
-def _describe(error: ValidationError) -> str:
-    problems = error.errors(include_url=False, include_context=False, include_input=False)
-    return "; ".join(_describe_one(problem["loc"], problem["type"], problem["msg"]) for problem in problems)
-
-
-def _describe_one(location: tuple[Any, ...], kind: str, message: str) -> str:
-    variable = "__".join(["ATTUNE", *(str(part).upper() for part in location)])
-    if kind == "extra_forbidden":
-        return f"{variable} is not a setting: remove it"
-    option = f"--{str(location[-1]).replace('_', '-')} or " if location[0] == "worker" else ""
-    if kind == "missing":
-        return f"{option}{variable} is required"
-    return f"{option}{variable}: {message.removeprefix('Value error, ')}"
 
 
 def _give_up(code: int, reason: str) -> NoReturn:
