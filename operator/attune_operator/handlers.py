@@ -20,13 +20,14 @@ _log = structlog.get_logger("attune.operator")
 
 _WATCH_SECONDS: Final = 300
 _REQUEST_SECONDS: Final = 15
+_RESTART_SECONDS: Final = 5.0
 
 
 class Watcher:
     """A kopf operator for one namespace, embedded.
 
     Attributes:
-        finished: done when kopf has stopped; raises what it failed of.
+        finished: done when the thread has ended.
     """
 
     def __init__(self, controller: Controller, namespace: str) -> None:
@@ -47,6 +48,18 @@ class Watcher:
 
     def _run(self) -> None:
         try:
+            while not self._stop.is_set():
+                self._controller.events_missed.give()
+                self._watch()
+                self._stop.wait(_RESTART_SECONDS)
+        except BaseException as error:  # noqa: BLE001 - whatever ends this thread is raised in the main one
+            self.finished.set_exception(error)
+        else:
+            self.finished.set_result(None)
+
+    def _watch(self) -> None:
+        """Run kopf to its end; an API that is away for minutes ends it, and is no reason to end the queues too."""
+        try:
             # kopf cancels all tasks of its loop when it ends: the loop must be its own.
             asyncio.run(
                 kopf.operator(
@@ -57,10 +70,8 @@ class Watcher:
                     stop_flag=self._stop,
                 )
             )
-        except BaseException as error:  # noqa: BLE001 - whatever ends this thread is raised in the main one
-            self.finished.set_exception(error)
-        else:
-            self.finished.set_result(None)
+        except Exception as error:  # noqa: BLE001 - whatever it is, watching begins again, and lists go on meanwhile
+            _log.warning("watching ended and begins again", error=str(error) or type(error).__name__)
 
 
 def settings() -> kopf.OperatorSettings:

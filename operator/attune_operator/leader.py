@@ -20,7 +20,7 @@ class LeadershipLostError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class LeaseTimes:
-    """Seconds: how long a Lease lasts unrenewed, until when a renewal must have succeeded, and between attempts."""
+    """Seconds: how long a Lease lasts unrenewed, how long after a renewal its leader trusts it, between attempts."""
 
     duration: int = 10
     renew_deadline: float = 7.0
@@ -37,7 +37,12 @@ class LeaderElection:
         self._times = times
         self._watch = LeaseWatch()
         self._lease: Lease | None = None
-        self._attempted = monotonic()
+        self._attempted = self._renewed = monotonic()
+
+    @property
+    def current(self) -> bool:
+        """Whether this process, which leads, has renewed recently enough to know that it still does."""
+        return monotonic() - self._renewed < self._times.renew_deadline
 
     @property
     def last_attempt_age_seconds(self) -> float:
@@ -49,13 +54,14 @@ class LeaderElection:
         _log.info("waiting for leadership", lease=self._name, identity=self._identity)
         leader: str | None = None
         while True:
+            started = monotonic()
             try:
                 lease = await self._take()
             except ClusterError as error:
                 _log.warning("the lease cannot be asked for", error=str(error))
             else:
                 if lease.spec.holder_identity == self._identity:
-                    self._lease = lease
+                    self._lease, self._renewed = lease, started
                     _log.info("leading", lease=self._name, identity=self._identity)
                     return
                 if lease.spec.holder_identity != leader:
@@ -66,27 +72,25 @@ class LeaderElection:
     async def hold(self) -> NoReturn:
         """Renew the Lease for as long as this process leads; ends only by the error.
 
+        While the API does not answer, nobody else can take the Lease either: this process leads on, and ``current``
+        says that it must not write to the cluster.
+
         Raises:
-            LeadershipLostError: another process took it, or it could not be renewed in time.
+            LeadershipLostError: another process has it.
         """
-        renewed = monotonic()
         while True:
             await asyncio.sleep(self._times.retry)
             started = monotonic()
             try:
-                async with asyncio.timeout(renewed + self._times.renew_deadline - started):
-                    await self._renew()
-                renewed = started
-            except TimeoutError:
-                raise LeadershipLostError(
-                    f"lease {self._name} could not be renewed within {self._times.renew_deadline} s"
-                ) from None
+                await self._renew()
             except ClusterError as error:
                 _log.warning("the lease was not renewed", error=str(error))
+            else:
+                self._renewed = started
 
     async def release(self) -> None:
         """Give the Lease up, if this process has it, so that another one can take over at once."""
-        if self._lease is None:
+        if self._lease is None or self._lease.spec.holder_identity != self._identity:
             return
         try:
             await self._cluster.replace_lease(self._lease.released(datetime.now(UTC)))
@@ -108,17 +112,15 @@ class LeaderElection:
 
     async def _renew(self) -> None:
         self._attempted = monotonic()
-        lease = self._lease
-        if lease is None:
+        if self._lease is None:
             raise LeadershipLostError(f"lease {self._name} was never acquired")
         try:
-            self._lease = await self._cluster.replace_lease(self._held(lease))
-        except ConflictError:
+            self._lease = await self._cluster.replace_lease(self._held(self._lease))
+        except (ConflictError, NotFoundError):
             # Someone else wrote it: an annotation by hand, a renewal of ours whose answer was lost, or a new leader.
-            current = await self._cluster.lease(self._name)
-            if current.spec.holder_identity != self._identity:
-                raise LeadershipLostError(f"lease {self._name} is held by {current.spec.holder_identity}") from None
-            self._lease = await self._cluster.replace_lease(self._held(current))
+            self._lease = await self._take()
+            if self._lease.spec.holder_identity != self._identity:
+                raise LeadershipLostError(f"lease {self._name} is held by {self._lease.spec.holder_identity}") from None
 
     def _held(self, lease: Lease) -> Lease:
         return lease.held_by(self._identity, self._times.duration, datetime.now(UTC))

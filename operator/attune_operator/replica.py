@@ -92,7 +92,7 @@ class Replica:
             await executor.stop()
 
     async def _control(self, executor: ExecutorThread, load_changed: Nudge, stopping: "asyncio.Task[Any]") -> None:
-        controller = Controller(self._cluster, executor, self._settings, load_changed)
+        controller = Controller(self._cluster, executor, self._settings, load_changed, lambda: self._election.current)
         watcher = Watcher(controller, self._settings.namespace)
         watcher.start()
         controlling = asyncio.create_task(controller.run(), name="controller")

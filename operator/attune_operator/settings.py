@@ -35,7 +35,7 @@ class OperatorSettings(BaseModel):
     """Seconds after which a lease that is not renewed may be taken over."""
 
     renew_deadline_seconds: float = Field(default=7.0, gt=0)
-    """Seconds within which a leader must have renewed; below the duration."""
+    """Seconds after its last renewal for which a leader writes to the cluster; below the duration."""
 
     retry_seconds: float = Field(default=1.5, gt=0)
     """Seconds between attempts to take or renew the lease."""
@@ -57,7 +57,7 @@ class OperatorSettings(BaseModel):
         if not self.retry_seconds < self.renew_deadline_seconds < self.lease_duration_seconds:
             raise ValueError(
                 "renew_deadline_seconds must be below lease_duration_seconds and above retry_seconds: otherwise a"
-                " leader could go on after another one has begun"
+                " leader could go on writing after another one has begun"
             )
         return self
 

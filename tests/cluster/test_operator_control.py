@@ -257,6 +257,27 @@ def test_a_standby_takes_over_from_a_leader_that_is_killed(operators: Operators,
     until(lambda: in_force(standby, 3), 2, standby)
 
 
+def test_the_queues_go_on_while_the_api_server_is_away(operators: Operators, policies: Policies) -> None:
+    leader = operators.leader()
+    policies.apply("sleep", concurrency=2)
+    until(lambda: in_force(leader, 2), 5, leader)
+    operators.worker("default")
+
+    operators.api.cut()
+    time.sleep(LEASE_SECONDS + 4)
+    policies.patch("sleep", concurrency=5)
+    assert leader.submit("core.sleep", count=20, seconds=0.1).status_code == 201
+    until(lambda: leader.queue("core.sleep")["total_completed"] == 20, 20, leader)
+    assert in_force(leader, 2)
+
+    operators.api.mend()
+    until(lambda: in_force(leader, 5), 40, leader)
+    policies.patch("sleep", concurrency=7)
+    until(lambda: in_force(leader, 7), 40, leader)
+    policies.patch("sleep", concurrency=8)
+    until(lambda: in_force(leader, 8), 2, leader)  # watched again, not listed
+
+
 def test_a_leader_that_was_paused_for_too_long_ends_at_once(operators: Operators, policies: Policies) -> None:
     leader = operators.leader()
     policies.apply("sleep", concurrency=2)

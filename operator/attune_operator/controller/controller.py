@@ -58,15 +58,28 @@ class Controller:
     Attributes:
         policies: the policies as last seen; whoever watches them fills it in and gives a nudge to ``policies_changed``.
         deployments: the Deployments as last seen, with ``load_changed``.
+        events_missed: the nudge to give when events may have been missed.
+
+    Args:
+        may_write: whether this replica is sure to lead; while it is not, the passes wait.
     """
 
-    def __init__(self, cluster: Cluster, queues: Queues, settings: OperatorSettings, load_changed: Nudge) -> None:
+    def __init__(
+        self,
+        cluster: Cluster,
+        queues: Queues,
+        settings: OperatorSettings,
+        load_changed: Nudge,
+        may_write: Callable[[], bool],
+    ) -> None:
         self._cluster = cluster
         self._queues = queues
         self._settings = settings
         self.policies: ResourceView[ActionQueuePolicy] = ResourceView()
         self.deployments: ResourceView[WorkerDeployment] = ResourceView()
+        self._may_write = may_write
         self.policies_changed = Nudge()
+        self.events_missed = Nudge()
         self.load_changed = load_changed
         self._enforcement = Enforcement(self.policies, queues)
         self._autoscaler = Autoscaler(cluster, self.deployments)
@@ -92,11 +105,12 @@ class Controller:
             passes.create_task(self._repeat("enforce", self._enforce, self.policies_changed, PASS_SECONDS))
             passes.create_task(self._repeat("scale", self._scale, self.load_changed, PASS_SECONDS))
             passes.create_task(self._repeat("report", self._report, Nudge(), PASS_SECONDS))
-            passes.create_task(self._repeat("resync", self._resync, Nudge(), self._settings.resync_seconds))
+            passes.create_task(self._repeat("resync", self._resync, self.events_missed, self._settings.resync_seconds))
 
     async def _repeat(self, name: str, work: Callable[[], Awaitable[None]], nudge: Nudge, seconds: float) -> None:
         while True:
-            await self._attempt(name, work)
+            if self._may_write():
+                await self._attempt(name, work)
             if seconds <= PASS_SECONDS:
                 self._passed[name] = monotonic()
             await asyncio.sleep(_CALM_SECONDS)

@@ -1,13 +1,16 @@
 """Replicas of the operator as processes of this machine, against a real API server; made to be killed and paused."""
 
+import json
 import time
 from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
+from urllib.parse import urlsplit
 
 import httpx
 
+from testbed.attune.cable import Cable
 from testbed.attune.processes import HostProcess
 from testbed.cluster.kubectl import Kubectl
 from testbed.services.ports import free_port
@@ -55,10 +58,15 @@ class Operators:
     """Starts replicas for one namespace; as a context manager ends them all."""
 
     def __init__(self, folder: Path, kubectl: Kubectl, namespace: str, database_url: str, amqp_url: str) -> None:
-        kubeconfig = folder / "kubeconfig"
         # One context only, since the operator takes whichever is current.
-        kubeconfig.write_text(kubectl.run("config", "view", "--minify", "--raw", "--flatten"))
+        credentials = kubectl.run("config", "view", "--minify", "--raw", "--flatten", "--output=json")
+        self._credentials: dict[str, Any] = json.loads(credentials)
+        server: dict[str, Any] = self._credentials["clusters"][0]["cluster"]
+        address = urlsplit(str(server["server"]))
+        self.api = Cable(address.hostname or "", address.port or 443)
+        """The connection between the replicas and the API server."""
         self._folder = folder
+        kubeconfig = folder / "kubeconfig"
         self._environment = {
             "KUBECONFIG": str(kubeconfig),
             "ATTUNE__DATABASE__URL": database_url,
@@ -71,6 +79,13 @@ class Operators:
         self._processes: list[HostProcess] = []
 
     def __enter__(self) -> Self:
+        self.api.__enter__()
+        server = self._credentials["clusters"][0]["cluster"]
+        server["server"] = f"https://127.0.0.1:{self.api.port}"
+        # The certificate need not know the cable's address.
+        server.pop("certificate-authority-data", None)
+        server["insecure-skip-tls-verify"] = True
+        Path(self._environment["KUBECONFIG"]).write_text(json.dumps(self._credentials))
         return self
 
     def __exit__(
@@ -80,6 +95,7 @@ class Operators:
             if process.running:
                 process.resume()
                 process.kill()
+        self.api.__exit__(None, None, None)
 
     def replica(self) -> OperatorReplica:
         """Start a replica and wait until it is ready: leading, or standing by."""
