@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Iterable, Mapping
+from time import monotonic
 from types import MappingProxyType
 
 import structlog
@@ -65,17 +66,21 @@ class Statistics:
 
     async def run(self) -> None:
         """Refresh and persist until cancelled."""
+        renewed = monotonic()
         while True:
             try:
                 async with asyncio.timeout(self._refresh_seconds):
                     await self._wake.wait()
             except TimeoutError:
-                self._renew_loads()
-                continue
+                pass  # Nothing changed but the time.
             self._wake.clear()
-            self.refresh()
-            await self._save()
-            await asyncio.sleep(self._coalesce_seconds)
+            if monotonic() - renewed >= self._refresh_seconds:
+                renewed = monotonic()
+                self._renew_loads()
+            if self._changed or self._unsaved:
+                self.refresh()
+                await self._save()
+                await asyncio.sleep(self._coalesce_seconds)
 
     def refresh(self) -> None:
         """Take a new picture of the changed queues and tell the listeners."""
@@ -86,6 +91,7 @@ class Statistics:
         self._publish({**self._snapshot, **changed})
 
     def _renew_loads(self) -> None:
+        """Take a picture of all queues: what was measured fades with time, also where nothing happens."""
         now = self._clock.now()
         self._publish({ref: queue.stats(now) for ref, queue in self._queues.items()})
 
