@@ -57,7 +57,12 @@ def run(config: ConfigFile = None) -> None:
         _give_up(str(error))
     settings.log.configure()
     quieten_kopf()
-    asyncio.run(_run(settings))
+    try:
+        asyncio.run(_run(settings))
+    except Exception as error:
+        # In the log's own format, where whoever looks for the reason of a restart will find it.
+        _log.exception("the operator failed")
+        raise typer.Exit(EXIT_FAILED) from error
 
 
 async def _run(settings: ProgramSettings) -> None:
