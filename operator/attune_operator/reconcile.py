@@ -1,6 +1,7 @@
 """What has to be done so that the executor enforces the policies that the cluster declares: a pure comparison."""
 
 from collections.abc import Iterable, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 from attune_executor.domain.policy import QueuePolicy
@@ -39,10 +40,15 @@ def rule(policies: Iterable[ActionQueuePolicy]) -> Rule:
     return Rule(in_force, ruled_by)
 
 
-def plan(in_force: Mapping[str, ActionQueuePolicy], executor: Mapping[str, QueuePolicy]) -> Plan:
-    """The changes that turn the executor's policies into those in force; empty when there is nothing to do."""
+def plan(
+    in_force: Mapping[str, ActionQueuePolicy], executor: Mapping[str, QueuePolicy], unreadable: AbstractSet[str]
+) -> Plan:
+    """The changes that turn the executor's policies into those in force; empty when there is nothing to do.
+
+    Actions in ``unreadable`` have a policy that this operator cannot read: what the executor knows of them stays.
+    """
     wanted = {ref: policy.spec.queue_policy() for ref, policy in in_force.items()}
     return Plan(
         apply={ref: policy for ref, policy in wanted.items() if executor.get(ref) != policy},
-        remove=frozenset(executor.keys() - wanted.keys()),
+        remove=frozenset(executor.keys() - wanted.keys() - unreadable),
     )

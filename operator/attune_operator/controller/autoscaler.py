@@ -5,7 +5,7 @@ from time import time
 
 import structlog
 
-from attune_operator.cluster import Cluster
+from attune_operator.cluster import Cluster, ClusterError
 from attune_operator.controller.measurements import Measurements
 from attune_operator.reconcile import Rule
 from attune_operator.resources import WorkerDeployment
@@ -25,11 +25,7 @@ class Autoscaler:
         self.decisions: dict[str, Decision] = {}
 
     async def run(self, rule: Rule, measurements: Measurements) -> None:
-        """One pass over all Deployments that policies in force name.
-
-        Raises:
-            ClusterError: a Deployment could not be scaled; the next pass tries again.
-        """
+        """One pass over all Deployments that policies in force name."""
         demands = self._demands(rule, measurements)
         deployments = self._deployments.objects()
         for gone in self._memory.keys() - (demands.keys() & deployments.keys()):
@@ -43,15 +39,25 @@ class Autoscaler:
         for name, decision in decisions.items():
             deployment = deployments[name]
             if decision.apply and decision.desired != deployment.replicas:
-                self._deployments.observe(await self._cluster.scale(deployment, decision.desired))
-                _log.info(
-                    "scaled",
-                    deployment=name,
-                    before=deployment.replicas,
-                    after=decision.desired,
-                    reason=decision.reason,
-                    why=decision.message,
-                )
+                await self._scale(deployment, decision)
+
+    async def _scale(self, deployment: WorkerDeployment, decision: Decision) -> None:
+        """Set the number of workers; a failure is tried again by the next pass and holds up no other Deployment."""
+        name = deployment.metadata.name
+        try:
+            scaled = await self._cluster.scale(deployment, decision.desired)
+        except ClusterError as error:
+            _log.warning("a Deployment was not scaled", deployment=name, wanted=decision.desired, error=str(error))
+            return
+        self._deployments.observe(scaled)
+        _log.info(
+            "scaled",
+            deployment=name,
+            before=deployment.replicas,
+            after=decision.desired,
+            reason=decision.reason,
+            why=decision.message,
+        )
 
     @staticmethod
     def _demands(rule: Rule, measurements: Measurements) -> dict[str, list[PolicyDemand]]:

@@ -1,7 +1,7 @@
 """Runs the passes: each on its own rhythm and sooner when something happened, so that none waits for another."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from time import monotonic
 from typing import Any, Final, TypeVar
 
@@ -126,8 +126,15 @@ class Controller:
         return True
 
     async def _resync(self) -> None:
-        self.policies.replace(*_read(ActionQueuePolicy, *await self._cluster.policies()))
-        self.deployments.replace(*_read(WorkerDeployment, *await self._cluster.deployments()))
+        items, version = await self._cluster.policies()
+        policies = [(item, read(ActionQueuePolicy, item)) for item in items]
+        self._enforcement.unreadable = frozenset(
+            str(item.get("spec", {}).get("actionRef")) for item, policy in policies if policy is None
+        )
+        self.policies.replace([policy for _, policy in policies if policy is not None], version)
+        items, version = await self._cluster.deployments()
+        deployments = [read(WorkerDeployment, item) for item in items]
+        self.deployments.replace([deployment for deployment in deployments if deployment is not None], version)
 
     async def _enforce(self) -> None:
         if await self._enforcement.run():
@@ -147,13 +154,7 @@ def read(model: type[M], item: Mapping[str, Any]) -> M | None:
     """An object of the API as a model; None, and an error in the log, where it does not fit."""
     try:
         return model.model_validate(item)
-    except ValidationError as error:
+    except ValidationError:
         name = item.get("metadata", {}).get("name")
-        _log.exception(
-            "an object cannot be read and is ignored: correct it", kind=model.__name__, name=name, error=error
-        )
+        _log.exception("an object cannot be read and stays as it was", kind=model.__name__, name=name)
         return None
-
-
-def _read(model: type[M], items: Iterable[Mapping[str, Any]], resource_version: str) -> tuple[list[M], str]:
-    return [item for raw in items if (item := read(model, raw)) is not None], resource_version

@@ -14,13 +14,20 @@ _log = structlog.get_logger("attune.operator")
 
 
 class Enforcement:
-    """Applies policies; remembers who rules which action and what the executor enforces."""
+    """Applies policies.
+
+    Attributes:
+        rule: who rules which action.
+        enforced: what the executor enforces, by action.
+        unreadable: actions whose policy cannot be read; they are left as they are.
+    """
 
     def __init__(self, policies: ResourceView[ActionQueuePolicy], queues: Queues) -> None:
         self._policies = policies
         self._queues = queues
         self.rule = Rule({}, {})
         self.enforced = dict[str, QueuePolicy]()
+        self.unreadable: frozenset[str] = frozenset()
 
     async def run(self) -> bool:
         """One pass; returns whether anything was changed.
@@ -30,7 +37,7 @@ class Enforcement:
         """
         self.rule = rule(self._policies.objects().values())
         self.enforced = dict(await self._queues.policies())
-        changes = plan(self.rule.in_force, self.enforced)
+        changes = plan(self.rule.in_force, self.enforced, self.unreadable)
         if not changes.apply and not changes.remove:
             return False
         await asyncio.gather(

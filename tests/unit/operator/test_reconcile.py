@@ -41,6 +41,7 @@ def test_only_differences_are_applied(make_policy: MakePolicy) -> None:
     changes = plan(
         rule([same, changed, new]).in_force,
         {"core.same": QueuePolicy(10), "core.changed": QueuePolicy(4), "core.gone": QueuePolicy(1)},
+        frozenset(),
     )
 
     assert changes.apply == {
@@ -51,6 +52,12 @@ def test_only_differences_are_applied(make_policy: MakePolicy) -> None:
 
 
 def test_nothing_is_to_be_done_when_they_agree(make_policy: MakePolicy) -> None:
-    changes = plan(rule([make_policy()]).in_force, {"core.echo": QueuePolicy(10)})
+    changes = plan(rule([make_policy()]).in_force, {"core.echo": QueuePolicy(10)}, frozenset())
 
     assert (changes.apply, changes.remove) == ({}, frozenset())
+
+
+def test_a_policy_that_cannot_be_read_closes_nothing() -> None:
+    executor = {"core.echo": QueuePolicy(10), "core.gone": QueuePolicy(1)}
+
+    assert plan({}, executor, {"core.echo"}).remove == {"core.gone"}
