@@ -7,7 +7,7 @@ from types import MappingProxyType
 
 import structlog
 
-from attune_executor.domain.queue_manager import ActionQueue
+from attune_executor.domain.action_queue import ActionQueue
 from attune_executor.domain.stats import QueueStats
 from attune_executor.ports.clock import Clock
 from attune_executor.ports.journal import JournalError, QueueStatsRepository

@@ -5,8 +5,9 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager, suppress
 
 from attune_executor.adapters.memory import JournalStore, ManualClock, MemoryQueueStatsRepository
+from attune_executor.domain.action_queue import ActionQueue
 from attune_executor.domain.policy import QueuePolicy
-from attune_executor.domain.queue_manager import ActionQueue, ExecutionQueueManager
+from attune_executor.domain.queue_manager import ExecutionQueueManager
 from attune_executor.domain.submission import ExecutionRequest
 from attune_executor.engine.statistics import Statistics
 
