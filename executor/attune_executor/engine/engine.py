@@ -122,7 +122,12 @@ class Engine:
         return tuple(self._statistics.snapshot.values())
 
     def stats_of(self, ref: str) -> QueueStats | None:
-        """One queue as it is now; None where the action is unknown."""
+        """One queue as it is now, the turn under way included; None where the action is unknown.
+
+        While nothing can be committed: as it last was.
+        """
+        if not self._loop.serving:
+            return self._statistics.snapshot.get(ref)
         queue = self._loop.manager.queue(ref)
         return None if queue is None else queue.stats(self._clock.now())
 

@@ -1,7 +1,13 @@
-"""Keeps an immutable picture of every queue for readers in any thread, and the runbook's table behind it."""
+"""Keeps an immutable picture of every queue for readers in any thread, and the runbook's table behind it.
+
+Pictures show committed state only. A turn changes the queues before it is committed, so none is taken in between: what
+is due then waits for the commit, or for the rebuild after one that failed. The table is more than a display: where
+executions were deleted, a rebuild takes its counters from there.
+"""
 
 import asyncio
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from time import monotonic
 from types import MappingProxyType
 
@@ -39,6 +45,10 @@ class Statistics:
         self._changed: dict[str, ActionQueue] = {}
         self._unsaved: dict[str, QueueStats] = {}
         self._wake = asyncio.Event()
+        self._in_turn = False
+        self._due = False
+        self._taken = asyncio.Event()
+        self._renewed = monotonic()
         self._listeners: list[Callable[[], None]] = []
         self._snapshot: Mapping[str, QueueStats] = MappingProxyType({})
 
@@ -51,39 +61,54 @@ class Statistics:
         """Call ``listener`` on this loop after each new picture."""
         self._listeners.append(listener)
 
+    def turn_begins(self) -> None:
+        """From here on the queues may hold what is not committed."""
+        self._in_turn = True
+
+    def turn_committed(self, queues: Iterable[ActionQueue]) -> None:
+        """The turn is over, and these queues changed."""
+        for queue in queues:
+            self._queues[queue.ref] = self._changed[queue.ref] = queue
+        self._between_turns()
+
     def replace(self, queues: Iterable[ActionQueue]) -> None:
         """Start over from a rebuilt manager."""
         self._queues = {queue.ref: queue for queue in queues}
         self._changed = dict(self._queues)
-        self._wake.set()
-
-    def touched(self, queues: Iterable[ActionQueue]) -> None:
-        """These queues changed in a committed turn."""
-        for queue in queues:
-            self._queues[queue.ref] = self._changed[queue.ref] = queue
-        if self._changed:
-            self._wake.set()
+        self._between_turns()
 
     async def run(self) -> None:
         """Refresh and persist until cancelled."""
-        renewed = monotonic()
         while True:
-            try:
+            with suppress(TimeoutError):
                 async with asyncio.timeout(self._refresh_seconds):
                     await self._wake.wait()
-            except TimeoutError:
-                pass  # Nothing changed but the time.
             self._wake.clear()
-            if monotonic() - renewed >= self._refresh_seconds:
-                renewed = monotonic()
-                self._renew_loads()
-            if self._changed or self._unsaved:
-                self.refresh()
+            if self._in_turn:
+                self._taken.clear()
+                self._due = True
+                await self._taken.wait()
+            else:
+                self._take()
+            if self._unsaved:
                 await self._save()
                 await asyncio.sleep(self._coalesce_seconds)
 
-    def refresh(self) -> None:
-        """Take a new picture of the changed queues and tell the listeners."""
+    def _between_turns(self) -> None:
+        self._in_turn = False
+        if self._due:
+            self._take()
+        elif self._changed:
+            self._wake.set()
+
+    def _take(self) -> None:
+        """Take a new picture of the changed queues, now and then of all of them, and tell the listeners."""
+        self._due = False
+        self._taken.set()
+        if monotonic() - self._renewed >= self._refresh_seconds:
+            self._renew_loads()
+        if not self._changed:
+            return
         now = self._clock.now()
         changed = {ref: queue.stats(now) for ref, queue in self._changed.items()}
         self._changed.clear()
@@ -92,6 +117,7 @@ class Statistics:
 
     def _renew_loads(self) -> None:
         """Take a picture of all queues: what was measured fades with time, also where nothing happens."""
+        self._renewed = monotonic()
         now = self._clock.now()
         self._publish({ref: queue.stats(now) for ref, queue in self._queues.items()})
 

@@ -169,6 +169,7 @@ class TurnLoop:
             known_keys = await self._journal.find_idempotent(keys)
         await self._ids.ensure(batch.request_count)
         now = self._clock.now()
+        self._statistics.turn_begins()
         self._redispatch_when_due(now)
         turn = decide(self.manager, batch, policy_ids, known_keys, self._ids, self._dispatcher.confirmed_order, now)
         parameters = await self._journal.commit(turn.decision.record)
@@ -178,7 +179,7 @@ class TurnLoop:
             submission.answer_with(outcomes)
         for change in batch.policies:
             change.in_force()
-        self._statistics.touched(turn.decision.changed)
+        self._statistics.turn_committed(turn.decision.changed)
         await self._acknowledge(batch)
 
     def _redispatch_when_due(self, now: float) -> None:

@@ -51,7 +51,7 @@ async def test_the_load_of_an_idle_queue_fades_while_another_is_busy() -> None:
         clock.advance(2 * 3600)
 
         def faded() -> bool:
-            statistics.touched([busy])
+            statistics.turn_committed([busy])
             return statistics.snapshot["idle"].load.peak_per_hour == 0
 
         await until(faded)
@@ -79,5 +79,37 @@ async def test_listeners_hear_of_every_picture() -> None:
     statistics.replace(manager.queues())
     async with running(statistics):
         await until(lambda: heard == [2])
-        statistics.touched([busy])
+        statistics.turn_committed([busy])
         await until(lambda: heard == [2, 2])
+
+
+async def test_no_picture_shows_what_is_not_committed() -> None:
+    clock = ManualClock()
+    manager, busy, idle = queues(clock)
+    statistics = Statistics(clock, None, coalesce_seconds=0.001, refresh_seconds=0.01)
+    statistics.replace(manager.queues())
+    async with running(statistics):
+        await until(lambda: statistics.snapshot["busy"].total_enqueued == 1 if statistics.snapshot else False)
+        statistics.turn_committed([idle])
+        statistics.turn_begins()
+        manager.submit(ExecutionRequest("busy", b"{}"), 3, clock.now())
+        await asyncio.sleep(0.1)  # many refreshes come due, and none may look
+        assert statistics.snapshot["busy"].total_enqueued == 1
+        statistics.turn_committed([busy])
+        await until(lambda: statistics.snapshot["busy"].total_enqueued == 2)
+
+
+async def test_a_failed_turn_leaves_no_trace_in_the_saved_counters() -> None:
+    clock = ManualClock()
+    store = JournalStore()
+    manager, *_ = queues(clock)
+    statistics = Statistics(clock, MemoryQueueStatsRepository(store), coalesce_seconds=0.001, refresh_seconds=0.01)
+    statistics.replace(manager.queues())
+    async with running(statistics):
+        await until(lambda: len(store.stats) == 2)
+        statistics.turn_begins()
+        manager.submit(ExecutionRequest("busy", b"{}"), 3, clock.now())
+        rebuilt, *_ = queues(clock)
+        statistics.replace(rebuilt.queues())
+        await until(lambda: statistics.snapshot["busy"].last_updated == clock.now())
+        assert [row.total_enqueued for row in store.stats.values()] == [1, 1]
