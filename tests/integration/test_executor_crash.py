@@ -72,6 +72,14 @@ async def until_status(database: asyncpg.Connection, status: str, count: int, ti
         await asyncio.sleep(0.05)
 
 
+async def until_under_way(url: str, database: asyncpg.Connection) -> None:
+    """Every slot is taken and workers have begun: an execution is scheduled until its worker's report is in."""
+    await until_status(database, "running", 1, 20)
+    deadline = time.monotonic() + 20
+    while (await queue(url))["active_count"] < CONCURRENCY:
+        assert time.monotonic() < deadline, await queue(url)
+
+
 async def test_a_killed_executor_loses_nothing_keeps_order_and_limit(
     attune: AttuneProcesses, database: asyncpg.Connection
 ) -> None:
@@ -82,7 +90,7 @@ async def test_a_killed_executor_loses_nothing_keeps_order_and_limit(
             attune.worker(slots=CONCURRENCY // 2)
         ids = await submit(attune.url, 500)
         ids += await submit(attune.url, WAITING + CONCURRENCY - 500)
-        await until_status(database, "running", CONCURRENCY, 20)
+        await until_under_way(attune.url, database)
         executor.kill()
         attune.executor()
         stats = await queue(attune.url)
@@ -101,7 +109,7 @@ async def test_a_killed_worker_loses_nothing(attune: AttuneProcesses, database: 
         victim = attune.worker(slots=CONCURRENCY // 2)
         attune.worker(slots=CONCURRENCY // 2)
         ids = await submit(attune.url, 200)
-        await until_status(database, "running", CONCURRENCY, 20)
+        await until_under_way(attune.url, database)
         victim.kill()
         await until_status(database, "succeeded", len(ids), 60)
         assert await database.fetchval(OUT_OF_ORDER) == 0
