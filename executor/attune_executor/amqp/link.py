@@ -6,7 +6,6 @@ one for each part. aio-pika's own robust connection restores piece by piece and 
 """
 
 import asyncio
-import random
 from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -22,6 +21,7 @@ from yarl import URL
 
 from attune_executor.amqp.errors import guarded, reason
 from attune_executor.amqp.topology import Exchanges, QueueType, declare
+from attune_executor.backoff import Backoff
 from attune_executor.ports.broker import BrokerError
 
 # 15 s: a broker that vanished without closing the connection is noticed within 45 s instead of three minutes.
@@ -137,15 +137,14 @@ class Link:
             cause = await session.lost
             _log.warning("connection to the broker lost", broker=self.address, reason=cause)
             await _close(session.connections)
-            delay = _FIRST_DELAY_SECONDS
+            # Spread out: all workers lose a broker at the same moment.
+            backoff = Backoff(_FIRST_DELAY_SECONDS, _LONGEST_DELAY_SECONDS)
             while True:
-                # Spread out: all workers lose a broker at the same moment.
-                await asyncio.sleep(delay * random.uniform(0.5, 1.0))  # noqa: S311 - no secret depends on it
+                await backoff.wait()
                 try:
                     session = await self._open(prepare)
                 except BrokerError as error:
-                    delay = min(delay * 2, _LONGEST_DELAY_SECONDS)
-                    _log.warning("cannot connect to the broker", reason=str(error), retry_within_seconds=delay)
+                    _log.warning("cannot connect to the broker", reason=str(error))
                 else:
                     self._become(session)
                     _log.info("connected to the broker again", broker=self.address)

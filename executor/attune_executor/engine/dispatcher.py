@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import structlog
 
-from attune_executor.engine.backoff import Backoff
+from attune_executor.backoff import Backoff
 from attune_executor.ports.broker import Broker, BrokerError, Dispatch
 
 _log = structlog.get_logger("attune.dispatcher")

@@ -92,9 +92,7 @@ class Operators:
         self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
     ) -> None:
         for process in self._processes:
-            if process.running:
-                process.resume()
-                process.kill()
+            process.end()
         self.api.__exit__(None, None, None)
 
     def replica(self) -> OperatorReplica:

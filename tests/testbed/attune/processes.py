@@ -49,6 +49,12 @@ class HostProcess:
         self._process.kill()
         self._process.wait()
 
+    def end(self) -> None:
+        """Kill it unless it has ended, paused or not."""
+        if self.running:
+            self.resume()
+            self.kill()
+
     def pause(self) -> None:
         """SIGSTOP."""
         self._process.send_signal(signal.SIGSTOP)
@@ -83,9 +89,7 @@ class AttuneProcesses:
         self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
     ) -> None:
         for process in self._processes:
-            if process.running:
-                process.resume()
-                process.kill()
+            process.end()
 
     @property
     def url(self) -> str:
