@@ -69,6 +69,8 @@ class Operators:
         kubeconfig = folder / "kubeconfig"
         self._environment = {
             "KUBECONFIG": str(kubeconfig),
+            # The Kubernetes client writes the kubeconfig's certificates to files, which a killed replica leaves behind.
+            "TMPDIR": str(folder),
             "ATTUNE__DATABASE__URL": database_url,
             "ATTUNE__MESSAGE_QUEUE__URL": amqp_url,
             "ATTUNE__OPERATOR__NAMESPACE": namespace,
