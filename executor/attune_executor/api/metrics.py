@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterable
+from typing import TypeVar
 
 from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
@@ -9,6 +10,8 @@ from prometheus_client.registry import Collector
 
 from attune_executor.api.service import ExecutionService
 from attune_executor.domain.stats import QueueStats
+
+_Family = TypeVar("_Family", GaugeMetricFamily, CounterMetricFamily)
 
 
 class QueueCollector(Collector):
@@ -66,16 +69,16 @@ def metrics_registry(service: ExecutionService) -> CollectorRegistry:
 def _gauge(
     name: str, text: str, stats: Iterable[QueueStats], value: Callable[[QueueStats], float]
 ) -> GaugeMetricFamily:
-    family = GaugeMetricFamily(name, text, labels=["action"])
-    for queue in stats:
-        family.add_metric([queue.action_ref], value(queue))
-    return family
+    return _by_action(GaugeMetricFamily(name, text, labels=["action"]), stats, value)
 
 
 def _counter(
     name: str, text: str, stats: Iterable[QueueStats], value: Callable[[QueueStats], float]
 ) -> CounterMetricFamily:
-    family = CounterMetricFamily(name, text, labels=["action"])
+    return _by_action(CounterMetricFamily(name, text, labels=["action"]), stats, value)
+
+
+def _by_action(family: _Family, stats: Iterable[QueueStats], value: Callable[[QueueStats], float]) -> _Family:
     for queue in stats:
         family.add_metric([queue.action_ref], value(queue))
     return family

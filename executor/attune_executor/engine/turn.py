@@ -20,7 +20,6 @@ class Turn:
     decision: TurnDecision
     outcomes: Sequence[Sequence[Receipt | Refusal]]
     """Per submission of the batch, per request."""
-    duplicate_reports: int
 
 
 def decide(
@@ -48,12 +47,11 @@ def decide(
             manager.remove_policy(change.ref, now)
         else:
             manager.set_policy(action_id, change.ref, change.policy, now)
-    duplicates = 0
     for report in batch.reports:
         for started in report.started:
-            duplicates += not manager.notify_started(started, now)
+            manager.notify_started(started, now)
         for finished in report.finished:
-            duplicates += not manager.notify_completion(finished, now)
+            manager.notify_completion(finished, now)
     by_key: dict[str, _Outcome] = {}
     outcomes = [
         [_submit(manager, request, known_keys, by_key, ids, now) for request in submission.requests]
@@ -63,7 +61,6 @@ def decide(
     return Turn(
         decision,
         [[_receipt(manager, outcome) for outcome in submission] for submission in outcomes],
-        duplicates,
     )
 
 

@@ -37,8 +37,6 @@ class Caller:
     def __init__(self, forward: PortForward) -> None:
         self._forward = forward
         self._http = httpx.AsyncClient(timeout=30)
-        self.turned_away = 0
-        """Times that an execution was turned away by a full queue and asked for again."""
 
     async def close(self) -> None:
         """Close the connections."""
@@ -69,7 +67,6 @@ class Caller:
                 else:
                     raise Refused(f"{item.action_ref}: {outcome['error']}")
             if turned_away:
-                self.turned_away += len(turned_away)
                 await asyncio.sleep(_FULL_QUEUE_SECONDS)
             still_wanted = turned_away
         return ids

@@ -150,7 +150,8 @@ async def test_a_killed_owner_loses_nothing_and_repeats_nothing_confirmed(world:
     assert {item.attempt for item in world.pool()} == {1}
 
 
-async def test_a_committed_dispatch_that_never_reached_the_broker_is_repeated(world: World) -> None:
+async def commit_without_publishing(world: World) -> None:
+    """Leave one execution committed as dispatched, by an owner that was killed before the broker had it."""
     async with world.killed() as engine:
         await engine.set_policy(REF, QueuePolicy(concurrency=1))
         submission = asyncio.create_task(engine.submit(requests(1)))
@@ -159,19 +160,17 @@ async def test_a_committed_dispatch_that_never_reached_the_broker_is_repeated(wo
         world.broker.away = True
         await submission
     world.broker.away = False
+
+
+async def test_a_committed_dispatch_that_never_reached_the_broker_is_repeated(world: World) -> None:
+    await commit_without_publishing(world)
     assert world.pool() == []
     async with world.running():
         await until(lambda: [item.attempt for item in world.pool()] == [2])
 
 
 async def test_a_worker_report_within_the_grace_prevents_the_repetition(world: World) -> None:
-    async with world.killed() as engine:
-        await engine.set_policy(REF, QueuePolicy(concurrency=1))
-        submission = asyncio.create_task(engine.submit(requests(1)))
-        await asyncio.sleep(0)
-        world.broker.away = True
-        await submission
-    world.broker.away = False
+    await commit_without_publishing(world)
     (execution_id,) = world.store.executions
     async with world.running(world.engine(grace_seconds=0.2)):
         world.broker.report(started=[Started(execution_id, 1, "w", world.clock.now())])
