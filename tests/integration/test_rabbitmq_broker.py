@@ -13,6 +13,7 @@ from attune_executor.amqp import publishing
 from attune_executor.amqp.topology import (
     COMPLETED_QUEUE,
     DEAD_LETTER_QUEUE,
+    REQUESTED_QUEUE,
     STATUS_QUEUE,
     QueueType,
     pool_queue_name,
@@ -208,7 +209,7 @@ async def test_both_sides_may_declare_first(
         answer = rabbitmq_server.management.get(f"queues/{rig.vhost}").raise_for_status()
         types = {row["name"]: row["type"] for row in answer.json()}
     assert types == dict.fromkeys(
-        (COMPLETED_QUEUE, STATUS_QUEUE, DEAD_LETTER_QUEUE, pool_queue_name(POOL)), queue_type.value
+        (REQUESTED_QUEUE, COMPLETED_QUEUE, STATUS_QUEUE, DEAD_LETTER_QUEUE, pool_queue_name(POOL)), queue_type.value
     )
 
 

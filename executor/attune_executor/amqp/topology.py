@@ -11,6 +11,7 @@ from attune_executor.domain.policy import check_pool
 EXECUTIONS_EXCHANGE: Final = "attune.executions"
 DEAD_LETTER_EXCHANGE: Final = "attune.dlx"
 DEAD_LETTER_QUEUE: Final = "attune.dead-letter"
+REQUESTED_QUEUE: Final = "execution.requested"
 COMPLETED_QUEUE: Final = "execution.completed"
 STATUS_QUEUE: Final = "execution.status"
 
@@ -47,13 +48,14 @@ def pool_queue_name(pool: str) -> str:
 
 
 async def declare(channel: AbstractChannel, queue_type: QueueType) -> Exchanges:
-    """Declare what every program relies on: the exchanges, the dead letters, the queues of reports."""
+    """Declare what every program relies on: the exchanges, the dead letters, the queues of requests and reports."""
     executions = await channel.declare_exchange(EXECUTIONS_EXCHANGE, ExchangeType.TOPIC, durable=True)
     dead_letters = await channel.declare_exchange(DEAD_LETTER_EXCHANGE, ExchangeType.TOPIC, durable=True)
     dead_letter_queue = await channel.declare_queue(
         DEAD_LETTER_QUEUE, durable=True, arguments={"x-queue-type": queue_type.value}
     )
     await dead_letter_queue.bind(dead_letters, "#")
+    await _declare_queue(channel, REQUESTED_QUEUE, queue_type)
     await _declare_queue(channel, COMPLETED_QUEUE, queue_type)
     await _declare_queue(channel, STATUS_QUEUE, queue_type)
     return Exchanges(executions, dead_letters)
