@@ -36,6 +36,11 @@ class HostProcess:
             )
 
     @property
+    def pid(self) -> int:
+        """Its process id."""
+        return self._process.pid
+
+    @property
     def running(self) -> bool:
         """Whether it has not ended."""
         return self._process.poll() is None
@@ -70,13 +75,26 @@ class HostProcess:
 
 
 class AttuneProcesses:
-    """Starts executors and workers with one configuration; as a context manager ends them all."""
+    """Starts executors and workers with one configuration; as a context manager ends them all.
+
+    Args:
+        environment: variables for all of them, beside this process's own and the URLs.
+    """
 
     def __init__(
-        self, folder: Path, database_url: str, amqp_url: str, policies: Mapping[str, Mapping[str, Any]]
+        self,
+        folder: Path,
+        database_url: str,
+        amqp_url: str,
+        policies: Mapping[str, Mapping[str, Any]],
+        environment: Mapping[str, str] | None = None,
     ) -> None:
         self._folder = folder
-        self._environment = {"ATTUNE__DATABASE__URL": database_url, "ATTUNE__MESSAGE_QUEUE__URL": amqp_url}
+        self._environment = {
+            "ATTUNE__DATABASE__URL": database_url,
+            "ATTUNE__MESSAGE_QUEUE__URL": amqp_url,
+            **(environment or {}),
+        }
         self._port = free_port()
         self._config = folder / "config.yaml"
         self._config.write_text(yaml.safe_dump({"api": {"port": self._port}, "policies": {"actions": dict(policies)}}))
