@@ -14,6 +14,10 @@ DEAD_LETTER_QUEUE: Final = "attune.dead-letter"
 REQUESTED_QUEUE: Final = "execution.requested"
 COMPLETED_QUEUE: Final = "execution.completed"
 STATUS_QUEUE: Final = "execution.status"
+HEARTBEAT_KEY: Final = "worker.heartbeat"
+"""Routes a heartbeat that nobody asked for to the completions' queue of every shard."""
+ROLL_CALL_KEY: Final = "worker.roll-call"
+"""Routes to the control queue of every worker of every pool."""
 
 # A quorum queue of RabbitMQ 4 gives a message up after 20 deliveries by default, and each worker that drains or dies
 # counts as one. What passes this limit is dead-lettered, where it can be seen.
@@ -37,6 +41,34 @@ class Exchanges(NamedTuple):
     dead_letters: AbstractExchange
 
 
+def completed_queue_name(shard: int) -> str:
+    """Where the owner of ``shard`` receives completions, and heartbeats behind the completions that they follow."""
+    return COMPLETED_QUEUE if shard == 0 else f"{COMPLETED_QUEUE}.{shard}"
+
+
+def status_queue_name(shard: int) -> str:
+    """Where the owner of ``shard`` hears of executions that began to run."""
+    return STATUS_QUEUE if shard == 0 else f"{STATUS_QUEUE}.{shard}"
+
+
+def control_key(pool: str) -> str:
+    """Routes to the control queue of every worker of ``pool``.
+
+    Raises:
+        PolicyError: when ``pool`` is not a DNS label.
+    """
+    check_pool(pool)
+    return f"worker.{pool}.control"
+
+
+async def declare_control(channel: AbstractChannel, pool: str, worker: str) -> AbstractQueue:
+    """Declare the queue in which one worker is told what concerns it now; it goes with the worker's connection."""
+    queue = await channel.declare_queue(f"{control_key(pool)}.{worker}", exclusive=True, auto_delete=True)
+    for key in (control_key(pool), ROLL_CALL_KEY):
+        await queue.bind(EXECUTIONS_EXCHANGE, key)
+    return queue
+
+
 def pool_queue_name(pool: str) -> str:
     """The queue of a worker pool.
 
@@ -56,9 +88,15 @@ async def declare(channel: AbstractChannel, queue_type: QueueType) -> Exchanges:
     )
     await dead_letter_queue.bind(dead_letters, "#")
     await _declare_queue(channel, REQUESTED_QUEUE, queue_type)
-    await _declare_queue(channel, COMPLETED_QUEUE, queue_type)
-    await _declare_queue(channel, STATUS_QUEUE, queue_type)
+    await declare_reports(channel, 0, queue_type)
     return Exchanges(executions, dead_letters)
+
+
+async def declare_reports(channel: AbstractChannel, shard: int, queue_type: QueueType) -> None:
+    """Declare the queues in which the owner of ``shard`` hears of its executions, after the rest."""
+    completed = await _declare_queue(channel, completed_queue_name(shard), queue_type)
+    await completed.bind(EXECUTIONS_EXCHANGE, HEARTBEAT_KEY)
+    await _declare_queue(channel, status_queue_name(shard), queue_type)
 
 
 async def declare_pool(channel: AbstractChannel, pool: str, queue_type: QueueType) -> AbstractQueue:

@@ -27,6 +27,19 @@ class Receipt(NamedTuple):
     duplicate: bool
 
 
+class Cancellation(StrEnum):
+    """What a request to cancel an execution came to."""
+
+    CANCELLED = "cancelled"
+    """It waited, and will not run."""
+    CANCELLING = "cancelling"
+    """It is with a worker, which is told to stop it; it keeps its slot until it has stopped."""
+    ENDED = "ended"
+    """It had reached a terminal status before."""
+    UNKNOWN = "unknown"
+    """There is no such execution."""
+
+
 class RefusalCode(StrEnum):
     """Why a request was refused, in the words of the API's ``code``."""
 

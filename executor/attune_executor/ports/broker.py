@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
 from attune_executor.domain.records import Finished, Started
+from attune_executor.domain.workers import Heartbeat
 
 
 class BrokerError(Exception):
@@ -12,13 +13,31 @@ class BrokerError(Exception):
 
 
 class Dispatch(NamedTuple):
-    """An execution on its way to a worker of ``pool``; ``parameters`` is a JSON object in UTF-8."""
+    """An execution on its way to a worker of ``pool``.
+
+    Attributes:
+        parameters: a JSON object in UTF-8.
+        timeout_seconds: the worker stops a run that takes longer; None: it may take for ever.
+        at_most_once: a worker does not run it when the broker delivers it again: it may have run before.
+        expected_seconds: how long executions of this action take at present; None where that is not known.
+    """
 
     execution_id: int
     action_ref: str
     attempt: int
     pool: str
     parameters: bytes
+    timeout_seconds: float | None = None
+    at_most_once: bool = False
+    expected_seconds: float | None = None
+
+
+class Cancel(NamedTuple):
+    """Stop the execution, wherever in the pool it is: this attempt and earlier ones."""
+
+    pool: str
+    execution_id: int
+    attempt: int
 
 
 class DeliveryMark(NamedTuple):
@@ -30,11 +49,16 @@ class DeliveryMark(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class WorkerReport:
-    """What one message from a worker said."""
+    """What one message from a worker said.
+
+    A worker's completions and heartbeats arrive in the order in which it sent them: what a heartbeat no longer names
+    has been reported before it, or is lost.
+    """
 
     mark: DeliveryMark
-    started: Sequence[Started]
-    finished: Sequence[Finished]
+    started: Sequence[Started] = ()
+    finished: Sequence[Finished] = ()
+    heartbeat: Heartbeat | None = None
 
 
 class Broker(Protocol):
@@ -58,6 +82,20 @@ class Broker(Protocol):
 
         Raises:
             BrokerError: at least one is not confirmed; publish all of them again.
+        """
+
+    async def call_roll(self) -> None:
+        """Ask every worker of every pool for a heartbeat.
+
+        Raises:
+            BrokerError: not known to be sent.
+        """
+
+    async def cancel(self, cancels: Sequence[Cancel]) -> None:
+        """Tell the workers that are connected now.
+
+        Raises:
+            BrokerError: not known to be sent; tell them again.
         """
 
     async def acknowledge(self, mark: DeliveryMark) -> None:

@@ -7,7 +7,8 @@ from msgspec import Meta, Raw, Struct, json
 
 from attune_executor.domain.execution import TERMINAL, ExecutionStatus
 from attune_executor.domain.records import Finished, Started
-from attune_executor.ports.broker import Dispatch
+from attune_executor.domain.workers import Heartbeat
+from attune_executor.ports.broker import Cancel, Dispatch
 from attune_executor.wire.envelope import (
     UNREADABLE,
     Envelope,
@@ -28,24 +29,32 @@ ExecutionId: TypeAlias = Annotated[int, Meta(ge=1, le=2**63 - 1)]
 Attempt: TypeAlias = Annotated[int, Meta(ge=1, le=2**31 - 1)]
 Name: TypeAlias = Annotated[str, Meta(min_length=1)]
 WorkerName: TypeAlias = Annotated[str, Meta(min_length=1, max_length=253, pattern=r"^[^\x00-\x1f]*$")]
+Shard: TypeAlias = Annotated[int, Meta(ge=0, le=2**15 - 1)]
+Seconds: TypeAlias = Annotated[float, Meta(gt=0)]
 UnixSeconds: TypeAlias = Annotated[float, Meta(ge=0, le=253_402_300_799)]  # up to the end of the year 9999
 
 # A message's structs die together with it and hold no cycles: the collector need not look at them.
 
 
-class DispatchedExecution(Struct, frozen=True, gc=False):
-    """One execution to run; ``parameters`` is a JSON object."""
+class DispatchedExecution(Struct, frozen=True, gc=False, omit_defaults=True):
+    """One execution to run; ``parameters`` is a JSON object.
+
+    ``timeout_seconds`` bounds the run. ``at_most_once``: do not run it where the broker delivers it again.
+    """
 
     execution_id: ExecutionId
     action_ref: Name
     attempt: Attempt
     parameters: Raw
+    timeout_seconds: Seconds | None = None
+    at_most_once: bool = False
 
 
-class ExecutionDispatched(Struct, frozen=True):
-    """From the executor to a worker: run these."""
+class ExecutionDispatched(Struct, frozen=True, omit_defaults=True):
+    """From the executor to a worker: run these, and report on them to the queues of ``shard``."""
 
     executions: Annotated[list[DispatchedExecution], Meta(min_length=1)]
+    shard: Shard = 0
 
 
 class CompletedExecution(Struct, frozen=True, gc=False):
@@ -81,6 +90,28 @@ class ExecutionStarted(Struct, frozen=True):
     executions: Annotated[list[StartedExecution], Meta(min_length=1)]
 
 
+class WorkerHeartbeat(Struct, frozen=True):
+    """From a worker: I am here, with so many slots, and these are with me, as (execution id, attempt)."""
+
+    worker: WorkerName
+    pool: Name
+    slots: Annotated[int, Meta(ge=1, le=100_000)]
+    draining: bool
+    executions: list[tuple[ExecutionId, Attempt]]
+
+
+class RollCalled(Struct, frozen=True):
+    """From an executor to every worker: send a heartbeat to the queue of ``shard``."""
+
+    shard: Shard
+
+
+class ExecutionCancelled(Struct, frozen=True):
+    """From the executor to every worker of a pool: stop these, as (execution id, attempt), and earlier attempts."""
+
+    executions: Annotated[list[tuple[ExecutionId, Attempt]], Meta(min_length=1)]
+
+
 class Assignment(NamedTuple):
     """What a worker is asked to run; ``parameters`` is a JSON object in UTF-8."""
 
@@ -88,36 +119,82 @@ class Assignment(NamedTuple):
     attempt: int
     action_ref: str
     parameters: bytes
+    timeout_seconds: float | None = None
+    at_most_once: bool = False
+    shard: int = 0
 
 
 class Reports(NamedTuple):
-    """What a worker's message said: one of the two is empty."""
+    """What a worker's message said: one of the three."""
 
-    started: Sequence[Started]
-    finished: Sequence[Finished]
+    started: Sequence[Started] = ()
+    finished: Sequence[Finished] = ()
+    heartbeat: Heartbeat | None = None
+
+
+class Control(NamedTuple):
+    """What an executor told the workers: whom to answer with a heartbeat, or what to stop."""
+
+    roll_call: int | None = None
+    cancelled: Sequence[tuple[int, int]] = ()
 
 
 _dispatched: Final = json.Decoder(ExecutionDispatched)
 _completed: Final = json.Decoder(ExecutionCompleted)
 _started: Final = json.Decoder(ExecutionStarted)
+_heartbeat: Final = json.Decoder(WorkerHeartbeat)
+_roll_called: Final = json.Decoder(RollCalled)
+_cancelled: Final = json.Decoder(ExecutionCancelled)
 
 _encode: Final = json.Encoder().encode
 
 _Payload = TypeVar("_Payload")
 
 
-def encode_dispatches(dispatches: Sequence[Dispatch]) -> WireMessage:
+def encode_dispatches(dispatches: Sequence[Dispatch], shard: int = 0) -> WireMessage:
     """One message for executions of the same pool."""
     return seal(
         ExecutionDispatched(
             [
                 DispatchedExecution(
-                    dispatch.execution_id, dispatch.action_ref, dispatch.attempt, Raw(dispatch.parameters)
+                    dispatch.execution_id,
+                    dispatch.action_ref,
+                    dispatch.attempt,
+                    Raw(dispatch.parameters),
+                    dispatch.timeout_seconds,
+                    dispatch.at_most_once,
                 )
                 for dispatch in dispatches
-            ]
+            ],
+            shard,
         ),
         EXECUTOR,
+    )
+
+
+def encode_roll_call(shard: int) -> WireMessage:
+    """Ask for heartbeats."""
+    return seal(RollCalled(shard), EXECUTOR)
+
+
+def encode_cancels(cancels: Sequence[Cancel]) -> WireMessage:
+    """One message for the workers of a pool."""
+    return seal(ExecutionCancelled([(cancel.execution_id, cancel.attempt) for cancel in cancels]), EXECUTOR)
+
+
+def decode_control(body: bytes) -> Control:
+    """What an executor told the workers.
+
+    Raises:
+        MalformedMessageError: when ``body`` is anything else.
+    """
+    envelope = unseal(body)
+    if envelope.message_type == RollCalled.__name__:
+        return Control(roll_call=_open(_roll_called, envelope).shard)
+    if envelope.message_type == ExecutionCancelled.__name__:
+        return Control(cancelled=_open(_cancelled, envelope).executions)
+    raise MalformedMessageError(
+        f"message_type is {envelope.message_type!r}: a worker obeys RollCalled and ExecutionCancelled"
     )
 
 
@@ -137,7 +214,15 @@ def decode_dispatches(body: bytes) -> tuple[Origin, list[Assignment]]:
         if not parameters.startswith(b"{"):
             raise MalformedMessageError(f"payload: parameters of execution {execution.execution_id} are not an object")
         assignments.append(
-            Assignment(execution.execution_id, execution.attempt, execution.action_ref, parameters),
+            Assignment(
+                execution.execution_id,
+                execution.attempt,
+                execution.action_ref,
+                parameters,
+                execution.timeout_seconds,
+                execution.at_most_once,
+                payload.shard,
+            )
         )
     return envelope.origin, assignments
 
@@ -177,6 +262,14 @@ def encode_starts(worker: str, started: Sequence[Started]) -> WireMessage:
     )
 
 
+def encode_heartbeat(heartbeat: Heartbeat) -> WireMessage:
+    """A worker's answer to a roll call."""
+    return seal(
+        WorkerHeartbeat(heartbeat.worker, heartbeat.pool, heartbeat.slots, heartbeat.draining, list(heartbeat.held)),
+        WORKER,
+    )
+
+
 def decode_reports(body: bytes) -> Reports:
     """What a worker reports.
 
@@ -186,18 +279,21 @@ def decode_reports(body: bytes) -> Reports:
     envelope = unseal(body)
     if envelope.message_type == ExecutionCompleted.__name__:
         completed = _open(_completed, envelope)
-        return Reports((), [_finished(completed.worker, execution) for execution in completed.executions])
+        return Reports(finished=[_finished(completed.worker, execution) for execution in completed.executions])
     if envelope.message_type == ExecutionStarted.__name__:
         started = _open(_started, envelope)
         return Reports(
             [
                 Started(execution.execution_id, execution.attempt, started.worker, execution.started_at)
                 for execution in started.executions
-            ],
-            (),
+            ]
         )
+    if envelope.message_type == WorkerHeartbeat.__name__:
+        beat = _open(_heartbeat, envelope)
+        return Reports(heartbeat=Heartbeat(beat.worker, beat.pool, beat.slots, beat.draining, beat.executions))
     raise MalformedMessageError(
-        f"message_type is {envelope.message_type!r}: a worker reports ExecutionStarted or ExecutionCompleted"
+        f"message_type is {envelope.message_type!r}:"
+        " a worker reports ExecutionStarted, ExecutionCompleted or WorkerHeartbeat"
     )
 
 
