@@ -1,16 +1,15 @@
 """Every SQL statement of the runbook runs as written, as role attune with the default search path, and is right.
 
-The statements are copies, letter by letter, in ``runbook_sql``; what the runbook has in angle brackets is filled in.
+Here on made-up rows, each there for a border of one of the queries; ``test_runbook_truth`` asks about a real engine.
 """
 
 from collections.abc import AsyncIterator
 from decimal import Decimal
-from pathlib import Path
 
 import asyncpg
 import pytest
 
-STATEMENTS = Path(__file__).with_name("runbook_sql")
+from integration.runbook import NAMES, runbook
 
 # Busy waits and runs, stuck has not moved for 40 minutes, idle and stale are empty, fresh was never used.
 DATA = """
@@ -49,14 +48,6 @@ INSERT INTO attune.queue_snapshots (snapshot_time, action_id, queue_length, acti
 """
 
 
-def runbook(name: str, **placeholders: str) -> str:
-    text = (STATEMENTS / f"{name}.sql").read_text(encoding="utf-8")
-    for placeholder, value in placeholders.items():
-        text = text.replace(f"<{placeholder}>", value)
-    assert "<" not in text.replace("< ", ""), "a placeholder is left"
-    return text
-
-
 @pytest.fixture
 async def database(migrated_url: str) -> AsyncIterator[asyncpg.Connection]:
     connection = await asyncpg.connect(migrated_url)
@@ -71,7 +62,7 @@ async def rows(database: asyncpg.Connection, name: str, **placeholders: str) -> 
     return [tuple(row) for row in await database.fetch(runbook(name, **placeholders))]
 
 
-@pytest.mark.parametrize("name", sorted(path.stem for path in STATEMENTS.glob("*.sql")))
+@pytest.mark.parametrize("name", NAMES)
 async def test_every_statement_runs_on_an_empty_schema(migrated_url: str, name: str) -> None:
     connection = await asyncpg.connect(migrated_url)
     await connection.execute(runbook(name, action_id="1", affected_action_id="1", stuck_execution_ids="1, 2"))
