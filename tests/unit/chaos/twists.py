@@ -1,0 +1,172 @@
+"""Ways to spoil a correct story, each breaking the guarantee that it is listed under.
+
+Every one works on any story in which each queue has run more executions than it has slots, without a killed worker.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Final
+
+import msgspec
+
+from chaos.checker import Kind
+from chaos.final import Row, Totals
+from chaos.history import Answered, CancelAsked, LimitSet, Outcome, RunEnded, RunStarted, Submitted
+from unit.chaos.toy import TICK, Story
+
+Twist = Callable[[Story, int], None]
+"""Spoils a story; the number, any from 0, picks where."""
+
+
+def _ran(story: Story, pick: int) -> Row:
+    rows = [row for row in story.rows if row.dispatch_order is not None]
+    return rows[pick % len(rows)]
+
+
+def _change(story: Story, row: Row, **changes: object) -> None:
+    story.rows[story.index(row.execution_id)] = replace(row, **changes)  # pyright: ignore[reportArgumentType] - fields by name
+
+
+def _group(story: Story, row: Row) -> str:
+    return next(event.group for event in story.events if isinstance(event, Submitted) and event.key == row.key)
+
+
+def _limit(story: Story, action: str) -> int:
+    return next(event.limit for event in story.events if isinstance(event, LimitSet) and event.action == action)
+
+
+def _queue(story: Story, like: Row) -> list[Row]:
+    """The executions that ran in the same queue, in order."""
+    group = _group(story, like)
+    return [
+        row
+        for row in story.rows
+        if row.action == like.action and row.dispatch_order is not None and _group(story, row) == group
+    ]
+
+
+def _pair(story: Story, pick: int) -> tuple[Row, Row]:
+    queue = _queue(story, _ran(story, pick))
+    first = pick % (len(queue) - 1)
+    return queue[first], queue[first + 1]
+
+
+def row_gone(story: Story, pick: int) -> None:
+    story.rows.remove(_ran(story, pick))
+
+
+def still_running(story: Story, pick: int) -> None:
+    _change(story, _ran(story, pick), status="running", ended_at=None)
+
+
+def second_row(story: Story, pick: int) -> None:
+    row = _ran(story, pick)
+    last = max(other.queue_order for other in story.rows if other.action == row.action)
+    story.rows.append(replace(row, execution_id=10_000, queue_order=last + 1, dispatch_order=10_000))
+
+
+def two_answers(story: Story, pick: int) -> None:
+    row = _ran(story, pick)
+    story.events.append(Answered(row.key, Outcome.ACCEPTED, story.at, 201, 10_000, 0))
+
+
+def counted_twice(story: Story, pick: int) -> None:
+    action = _ran(story, pick).action
+    totals = story.totals[action]
+    story.totals[action] = Totals(totals.waiting, totals.active, totals.enqueued, totals.completed + 1)
+
+
+def slot_leaked(story: Story, pick: int) -> None:
+    action = _ran(story, pick).action
+    story.totals[action] = replace(story.totals[action], active=1)
+
+
+def succeeded_without_a_run(story: Story, pick: int) -> None:
+    row = _ran(story, pick)
+    runs = {event.run for event in story.events if isinstance(event, RunStarted) and event.key == row.key}
+    story.events = [
+        event for event in story.events if not (isinstance(event, (RunStarted, RunEnded)) and event.run in runs)
+    ]
+
+
+def succeeded_before_the_run_ended(story: Story, pick: int) -> None:
+    row = _ran(story, pick)
+    end = next(event for event in story.events if isinstance(event, RunEnded) and event.run == f"{row.key}-run")
+    _change(story, row, ended_at=end.at - TICK / 2)
+
+
+def cancelled_unasked(story: Story, pick: int) -> None:
+    row = _ran(story, pick)
+    story.events = [event for event in story.events if not (isinstance(event, CancelAsked) and event.key == row.key)]
+    _change(story, row, status="cancelled")
+
+
+def timed_out(story: Story, pick: int) -> None:
+    _change(story, _ran(story, pick), status="timeout")
+
+
+def run_of_nothing(story: Story, pick: int) -> None:
+    story.events.append(RunStarted("run-of-nothing", f"key-{10_000 + pick}", 1, story.at))
+
+
+def run_again(story: Story, pick: int) -> None:
+    row = _ran(story, pick)
+    story.events.append(RunStarted("again", row.key, 1, story.at - 2))
+    story.events.append(RunEnded("again", story.at - 1))
+
+
+def overtaken_in_the_queue(story: Story, pick: int) -> None:
+    first, second = _pair(story, pick)
+    _change(story, first, queue_order=second.queue_order)
+    _change(story, second, queue_order=first.queue_order)
+
+
+def overtaken_at_dispatch(story: Story, pick: int) -> None:
+    first, second = _pair(story, pick)
+    _change(story, first, dispatch_order=second.dispatch_order)
+    _change(story, second, dispatch_order=first.dispatch_order)
+
+
+def overtaken_at_the_start(story: Story, pick: int) -> None:
+    narrow = [row for row in story.rows if row.dispatch_order is not None and _limit(story, row.action) == 1]
+    queue = _queue(story, narrow[pick % len(narrow)])
+    first, second = queue[pick % (len(queue) - 1)], queue[pick % (len(queue) - 1) + 1]
+    keys = {first.key: second.key, second.key: first.key}
+    story.events = [
+        msgspec.structs.replace(event, key=keys[event.key])
+        if isinstance(event, RunStarted) and event.key in keys
+        else event
+        for event in story.events
+    ]
+
+
+def one_too_many(story: Story, pick: int) -> None:
+    row = _ran(story, pick)
+    crowd = _queue(story, row)[: _limit(story, row.action) + 1]
+    names = {f"{each.key}-run" for each in crowd}
+    start, end = story.at - 10, story.at - 9
+    for index, event in enumerate(story.events):
+        if isinstance(event, (RunStarted, RunEnded)) and event.run in names:
+            story.events[index] = msgspec.structs.replace(event, at=start if isinstance(event, RunStarted) else end)
+    for each in crowd:
+        _change(story, each, ended_at=end + TICK)
+
+
+TWISTS: Final[dict[Twist, Kind]] = {
+    row_gone: Kind.LOST,
+    still_running: Kind.UNFINISHED,
+    second_row: Kind.DUPLICATED,
+    two_answers: Kind.DUPLICATED,
+    counted_twice: Kind.MISCOUNTED,
+    slot_leaked: Kind.MISCOUNTED,
+    succeeded_without_a_run: Kind.UNFOUNDED,
+    succeeded_before_the_run_ended: Kind.UNFOUNDED,
+    cancelled_unasked: Kind.UNFOUNDED,
+    timed_out: Kind.UNFOUNDED,
+    run_of_nothing: Kind.PHANTOM,
+    run_again: Kind.UNCAUSED_RERUN,
+    overtaken_in_the_queue: Kind.ACCEPTANCE_ORDER,
+    overtaken_at_dispatch: Kind.DISPATCH_ORDER,
+    overtaken_at_the_start: Kind.START_ORDER,
+    one_too_many: Kind.OVER_LIMIT,
+}
