@@ -13,13 +13,12 @@ from typing import Annotated, Final, NoReturn, TypeVar
 import orjson
 import typer
 import uvloop
-import yaml
 from pydantic import ValidationError
 
 from attune_executor import app as executor_app
 from attune_executor.api.app import create_api
 from attune_executor.api.service import AbsentService
-from attune_executor.configuration import describe
+from attune_executor.configuration import ConfigurationError, describe
 from attune_executor.domain.errors import PolicyError
 from attune_executor.ports.broker import BrokerError
 from attune_executor.ports.journal import FencedError, JournalError, SchemaError
@@ -43,6 +42,7 @@ def run(config: ConfigFile = None) -> None:
     settings = _load(config, Settings)
     try:
         settings.queue_policies()
+        settings.emergency()
     except PolicyError as error:
         _give_up(EXIT_CONFIGURATION, str(error))
     settings.log.configure()
@@ -93,10 +93,8 @@ def _load(config: Path | None, kind: type[_Kind]) -> _Kind:
         return kind.load(config)
     except ValidationError as error:
         _give_up(EXIT_CONFIGURATION, describe(error, kind))
-    except OSError as error:
+    except ConfigurationError as error:
         _give_up(EXIT_CONFIGURATION, str(error))
-    except yaml.YAMLError as error:
-        _give_up(EXIT_CONFIGURATION, f"{config} is not YAML: {' '.join(str(error).split())}")
 
 
 def _give_up(code: int, reason: str) -> NoReturn:

@@ -7,24 +7,24 @@ import os
 from pathlib import Path
 from typing import Annotated, Any, Final, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, model_validator
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, YamlConfigSettingsSource
+from pydantic import AfterValidator, Field, SecretStr
+from pydantic_settings import (
+    BaseSettings,
+    InitSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
 
 from attune_executor.amqp.settings import MessageQueueSettings
-from attune_executor.domain.policy import DEFAULT_MAX_QUEUE_LENGTH, QueuePolicy
+from attune_executor.domain.emergency import Emergency
+from attune_executor.domain.errors import PolicyError
+from attune_executor.domain.policy import QueuePolicy
 from attune_executor.observability import LogSettings
+from attune_executor.policy_settings import EmergencySettings, PolicySettings, QueueSettings
+from attune_executor.sections import Number, Section, Whole
+from attune_executor.settings_sources import SHORT_RATE_LIMITS, Environment, read_file
 
 ENVIRONMENT_PREFIX: Final = "ATTUNE__"
-
-
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    @model_validator(mode="before")
-    @classmethod
-    def _nothing_under_its_heading(cls, data: object) -> object:
-        """A heading with all its keys commented out is a section of defaults."""
-        return {} if data is None else data
 
 
 def _database_url(url: SecretStr) -> SecretStr:
@@ -33,31 +33,51 @@ def _database_url(url: SecretStr) -> SecretStr:
     return url
 
 
-class DatabaseSettings(_Section):
+class DatabaseSettings(Section):
     """``database``: the URL carries the credentials and is never shown."""
 
     url: Annotated[SecretStr, AfterValidator(_database_url)]
 
 
-class QueueSettings(_Section):
-    """``executor.queue``, the runbook's keys.
+class ExecutorOptions(Section):
+    """``executor``.
 
     Attributes:
-        max_queue_length: waiting executions of an action beyond which the next is refused, where its policy names none.
-        enable_metrics: whether ``attune.queue_stats`` is written.
+        queue: what holds for every action whose policy does not say otherwise.
+        emergency_mode: relaxes limits, and closes what ``emergency`` names.
+        emergency: what that means.
     """
 
-    max_queue_length: Annotated[int, Field(ge=0)] = DEFAULT_MAX_QUEUE_LENGTH
-    enable_metrics: bool = True
-
-
-class ExecutorOptions(_Section):
-    """``executor``."""
-
     queue: QueueSettings = QueueSettings()
+    emergency_mode: bool = False
+    emergency: EmergencySettings = EmergencySettings()
 
 
-class ApiSettings(_Section):
+class GlobalRateLimit(Section):
+    """``api.rate_limits.global``: how many submitting requests are taken, of all callers together.
+
+    Attributes:
+        enabled: whether it is in force; unless set, it is once a rate is written.
+        max_requests_per_minute: requests that may come at once, and that are taken in a minute afterwards.
+    """
+
+    enabled: bool | None = None
+    max_requests_per_minute: Annotated[Whole, Field(ge=1)] = 1000
+
+    @property
+    def per_minute(self) -> int | None:
+        """The rate in force; None: no limit."""
+        enabled = "max_requests_per_minute" in self.model_fields_set if self.enabled is None else self.enabled
+        return self.max_requests_per_minute if enabled else None
+
+
+class RateLimits(Section):
+    """``api.rate_limits``."""
+
+    every_caller: Annotated[GlobalRateLimit, Field(alias="global")] = GlobalRateLimit()
+
+
+class ApiSettings(Section):
     """``api``.
 
     Attributes:
@@ -66,34 +86,22 @@ class ApiSettings(_Section):
         max_body_bytes: a larger request body is answered 413.
         max_batch: executions that one request may submit.
         turn_stall_seconds: ``/livez`` fails when the last turn is older.
+        rate_limits: requests beyond which the next is answered 429.
     """
 
     host: str = "127.0.0.1"
-    port: Annotated[int, Field(ge=1, le=65535)] = 8080
-    max_body_bytes: Annotated[int, Field(ge=1024)] = 1024 * 1024
-    max_batch: Annotated[int, Field(ge=1)] = 1000
-    turn_stall_seconds: Annotated[float, Field(gt=0)] = 60
-
-
-class ActionSettings(_Section):
-    """``policies.actions.<ref>``."""
-
-    concurrency_limit: Annotated[int, Field(ge=1)]
-    max_queue_length: Annotated[int, Field(ge=0)] | None = None
-    pool: str = "default"
-
-
-class PolicySettings(_Section):
-    """``policies``: by action, for an executor without an operator."""
-
-    actions: dict[str, ActionSettings] = Field(default_factory=dict[str, ActionSettings])
+    port: Annotated[Whole, Field(ge=1, le=65535)] = 8080
+    max_body_bytes: Annotated[Whole, Field(ge=1024)] = 1024 * 1024
+    max_batch: Annotated[Whole, Field(ge=1)] = 1000
+    turn_stall_seconds: Annotated[Number, Field(gt=0)] = 60
+    rate_limits: RateLimits = RateLimits()
 
 
 class MigrationSettings(BaseSettings):
     """What a migration needs of the configuration; the rest need not be there, and is not looked at."""
 
     model_config = SettingsConfigDict(
-        env_prefix=ENVIRONMENT_PREFIX, env_nested_delimiter="__", extra="ignore", frozen=True
+        env_prefix=ENVIRONMENT_PREFIX, env_nested_delimiter="__", env_parse_none_str="null", extra="ignore", frozen=True
     )
 
     database: DatabaseSettings
@@ -103,10 +111,10 @@ class MigrationSettings(BaseSettings):
         """Read the file, the environment over it, and ``over`` over both.
 
         Raises:
-            OSError: the file cannot be read.
-            yaml.YAMLError: it is not YAML.
+            ConfigurationError: the file cannot be read, or contradicts itself.
             pydantic.ValidationError: a key is unknown or a value out of range.
         """
+        keys = {} if file is None else read_file(file)
 
         class FromFile(cls):
             """Settings with one more source."""
@@ -120,13 +128,10 @@ class MigrationSettings(BaseSettings):
                 dotenv_settings: PydanticBaseSettingsSource,
                 file_secret_settings: PydanticBaseSettingsSource,
             ) -> tuple[PydanticBaseSettingsSource, ...]:
-                del dotenv_settings, file_secret_settings
-                if file is None:
-                    return init_settings, env_settings
-                return init_settings, env_settings, YamlConfigSettingsSource(settings_cls, file)
+                del env_settings, dotenv_settings, file_secret_settings
+                environment = Environment(settings_cls, keys)
+                return init_settings, environment, InitSettingsSource(settings_cls, keys)
 
-        if file is not None and not file.is_file():
-            raise FileNotFoundError(f"no configuration file {file}")
         # The sections without defaults may come from the environment key by key.
         return FromFile(**over)  # pyright: ignore[reportReturnType] - a subclass of cls, which is Self
 
@@ -146,25 +151,30 @@ class Settings(MigrationSettings):
         """The file's policies by action.
 
         Raises:
-            PolicyError: a field is out of its range.
+            PolicyError: a key is out of its range; the message begins with its place in the file.
         """
-        return {
-            ref: QueuePolicy(
-                concurrency=action.concurrency_limit,
-                max_queue_length=(
-                    self.executor.queue.max_queue_length if action.max_queue_length is None else action.max_queue_length
-                ),
-                pool=action.pool,
-            )
-            for ref, action in self.policies.actions.items()
-        }
+        queue = self.executor.queue
+        return {ref: action.policy(ref, queue) for ref, action in self.policies.actions.items()}
+
+    def emergency(self) -> Emergency | None:
+        """What is relaxed and closed now; None outside of an emergency.
+
+        Raises:
+            PolicyError: a key is out of its range, in an emergency or not.
+        """
+        try:
+            emergency = self.executor.emergency.emergency()
+        except PolicyError as error:
+            raise PolicyError(f"executor.{error}") from error
+        return emergency if self.executor.emergency_mode else None
 
 
 def unknown_variables(known_sections: frozenset[str]) -> list[str]:
     """Environment variables that look like settings and belong to no section; a misspelling is not to be ignored."""
+    known = known_sections | {SHORT_RATE_LIMITS}
     return sorted(
         name
         for name in os.environ
         if name.upper().startswith(ENVIRONMENT_PREFIX)
-        and name.upper().removeprefix(ENVIRONMENT_PREFIX).split("__")[0].lower() not in known_sections
+        and name.upper().removeprefix(ENVIRONMENT_PREFIX).split("__")[0].lower() not in known
     )

@@ -9,11 +9,10 @@ from typing import Annotated, Final, NoReturn
 
 import structlog
 import typer
-import yaml
 from pydantic import ValidationError
 
 from attune_executor.app import Executor
-from attune_executor.configuration import describe
+from attune_executor.configuration import ConfigurationError, describe
 from attune_executor.settings import unknown_variables
 from attune_operator.cluster import Cluster
 from attune_operator.leader import LeadershipLostError
@@ -53,7 +52,7 @@ def run(config: ConfigFile = None) -> None:
         settings = ProgramSettings.load(config)
     except ValidationError as error:
         _give_up(describe(error, ProgramSettings))
-    except (OSError, yaml.YAMLError) as error:
+    except ConfigurationError as error:
         _give_up(str(error))
     settings.log.configure()
     quieten_kopf()

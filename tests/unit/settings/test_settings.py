@@ -1,35 +1,14 @@
 """The configuration file, the environment over it, and what is said about mistakes."""
 
-import os
 from pathlib import Path
 
 import pytest
 from pydantic import ValidationError
 
 from attune_executor.amqp.topology import QueueType
-from attune_executor.configuration import describe
+from attune_executor.configuration import ConfigurationError, describe
 from attune_executor.domain.policy import QueuePolicy
 from attune_executor.settings import MigrationSettings, Settings, unknown_variables
-
-CONNECTIONS = """
-database:
-  url: postgresql://attune:db-secret@db:5432/attune
-message_queue:
-  url: amqp://attune:mq-secret@mq:5672/
-"""
-
-
-@pytest.fixture(autouse=True)
-def _no_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in [name for name in os.environ if name.upper().startswith("ATTUNE__")]:
-        monkeypatch.delenv(name)
-
-
-@pytest.fixture
-def file(tmp_path: Path) -> Path:
-    path = tmp_path / "config.yaml"
-    path.write_text(CONNECTIONS)
-    return path
 
 
 def add(file: Path, text: str) -> None:
@@ -134,10 +113,82 @@ def test_a_misspelt_variable_is_named(file: Path, monkeypatch: pytest.MonkeyPatc
     assert unknown_variables(frozenset(Settings.model_fields)) == ["ATTUNE__APPI__PORT"]
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "api: {rate_limits: {global: {enabled: true, max_requests_per_minute: 7}}}",
+        "rate_limits: {global: {enabled: true, max_requests_per_minute: 7}}",
+        "rate_limits: {global: {max_requests_per_minute: 7}}",
+        "rate_limits: {global: {enabled: true}}\napi: {rate_limits: {global: {max_requests_per_minute: 7}}}",
+        "rate_limits: &same {global: {max_requests_per_minute: 7}}\napi: {rate_limits: *same}",
+        "rate_limits: {global: {max_requests_per_minute: 7}}\napi:",
+    ],
+)
+def test_the_rate_limit_in_both_of_the_runbooks_spellings(file: Path, text: str) -> None:
+    assert Settings.load(file).api.rate_limits.every_caller.per_minute is None
+    add(file, text)
+    assert Settings.load(file).api.rate_limits.every_caller.per_minute == 7
+
+
+def test_a_rate_limit_that_is_switched_off(file: Path) -> None:
+    add(file, "rate_limits: {global: {enabled: false, max_requests_per_minute: 7}}")
+    assert Settings.load(file).api.rate_limits.every_caller.per_minute is None
+
+
+@pytest.mark.parametrize("name", ["ATTUNE__RATE_LIMITS__GLOBAL__ENABLED", "ATTUNE__API__RATE_LIMITS__GLOBAL__ENABLED"])
+def test_the_rate_limits_variable_in_both_spellings(file: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    add(file, "rate_limits: {global: {max_requests_per_minute: 7}}")
+    monkeypatch.setenv(name, "false")
+    assert unknown_variables(frozenset(Settings.model_fields)) == []
+    assert Settings.load(file).api.rate_limits.every_caller.per_minute is None
+
+
+def test_spellings_that_contradict_each_other(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ATTUNE__RATE_LIMITS__GLOBAL__ENABLED", "false")
+    monkeypatch.setenv("ATTUNE__API__RATE_LIMITS__GLOBAL__ENABLED", "true")
+    with pytest.raises(ConfigurationError, match="ATTUNE__API__RATE_LIMITS__GLOBAL__ENABLED is set in two spellings"):
+        Settings.load(file)
+    monkeypatch.delenv("ATTUNE__RATE_LIMITS__GLOBAL__ENABLED")
+    add(file, "rate_limits: {global: {enabled: true}}\napi: {rate_limits: {global: {enabled: false}}}")
+    with pytest.raises(
+        ConfigurationError, match=r"api\.rate_limits\.global\.enabled and rate_limits\.global\.enabled say"
+    ):
+        Settings.load(file)
+
+
+def test_a_mistake_in_the_short_spelling_is_named(file: Path) -> None:
+    add(file, "rate_limits: {global: {max_requests: 7}}")
+    assert "api.rate_limits.global.max_requests is not a setting: did you mean max_requests_per_minute?" in complaint(
+        file
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("executor: {}\napi: {}\nexecutor: {}", "executor stands twice, in lines 6 and 8"),
+        ("executor: [", "is not YAML"),
+    ],
+)
+def test_a_file_that_cannot_be_taken_at_its_word(file: Path, text: str, says: str) -> None:
+    add(file, text)
+    with pytest.raises(ConfigurationError, match=says) as refusal:
+        Settings.load(file)
+    assert str(file) in str(refusal.value)
+    assert "\n" not in str(refusal.value)
+
+
+@pytest.mark.parametrize("text", ["- executor", "executor", "7"])
+def test_a_file_without_sections(file: Path, text: str) -> None:
+    file.write_text(text)
+    with pytest.raises(ConfigurationError, match="has no sections"):
+        Settings.load(file)
+
+
 def test_secrets_are_never_shown(file: Path) -> None:
     settings = Settings.load(file)
     assert "secret@" not in repr(settings) + str(settings) + settings.model_dump_json()
-    file.write_text(CONNECTIONS.replace("postgresql://", "mysql://").replace("amqp://", "http://"))
+    file.write_text(file.read_text().replace("postgresql://", "mysql://").replace("amqp://", "http://"))
     said = complaint(file)
     assert "write postgresql://" in said
     assert "write amqp://" in said

@@ -1,0 +1,34 @@
+"""What every section of a configuration has in common: how it treats its keys, and the types of its values."""
+
+from typing import Annotated, TypeAlias
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, model_validator
+
+
+class Section(BaseModel):
+    """A heading in the configuration file; its keys are all known, and a key that is not is an error."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _nothing_under_its_heading(cls, data: object) -> object:
+        """A heading with all its keys commented out is a section of defaults."""
+        return {} if data is None else data
+
+
+def _no_boolean(value: object) -> object:
+    """Python takes yes for 1; whoever wrote it meant something else."""
+    if isinstance(value, bool):
+        raise ValueError("is yes or no: write a number")  # noqa: TRY004 - pydantic reports a ValueError under its key
+    return value
+
+
+def _capitalized(value: object) -> object:
+    return value.capitalize() if isinstance(value, str) else value
+
+
+Whole: TypeAlias = Annotated[int, BeforeValidator(_no_boolean)]
+Number: TypeAlias = Annotated[float, BeforeValidator(_no_boolean)]
+Word = BeforeValidator(_capitalized)
+"""For an enumeration of words such as Open and Hold: however they are written."""
