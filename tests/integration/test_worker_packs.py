@@ -74,7 +74,7 @@ async def test_a_thread_that_does_not_end_does_not_keep_the_worker(executor: Exe
     worker.send(signal.SIGTERM)
     await until(lambda: worker.process.returncode is not None, "the worker exits", seconds=10)
     assert worker.process.returncode == 0
-    assert "leaving sync actions behind" in worker.output()
+    assert "leaving actions behind that do not end" in worker.output()
 
 
 @pytest.mark.parametrize(

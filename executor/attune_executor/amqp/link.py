@@ -17,6 +17,7 @@ from aio_pika.abc import AbstractChannel, AbstractConnection
 from aio_pika.exceptions import ChannelPreconditionFailed, InvalidFrameError, ProbableAuthenticationError
 from aiormq.abc import AbstractChannel as UnderlyingChannel
 from aiormq.connection import DEFAULT_PORTS
+from aiormq.exceptions import ChannelLockedResource
 from yarl import URL
 
 from attune_executor.amqp.errors import guarded, reason
@@ -200,6 +201,8 @@ class Link:
                     f"the broker at {self.address} refuses the virtual host {vhost!r}:"
                     " create it, or grant the user its permissions"
                 )
+            case ChannelLockedResource():
+                return str(failure)
             case ChannelPreconditionFailed():
                 return (
                     f"the broker at {self.address} has a queue or exchange with other settings ({failure}):"

@@ -10,7 +10,7 @@ class Heartbeat(NamedTuple):
     Attributes:
         worker: its name, unique among the workers of all pools.
         pool: whose executions it runs.
-        slots: executions that it runs at once.
+        slots: executions that it runs at once, less those that it could not stop; 0 where nothing else is left.
         draining: whether it takes no more.
         held: (execution id, attempt) of everything that it was given and whose completion is not yet safe with the
             broker: what waits, runs, or is being reported.

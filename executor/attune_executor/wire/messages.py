@@ -95,7 +95,7 @@ class WorkerHeartbeat(Struct, frozen=True):
 
     worker: WorkerName
     pool: Name
-    slots: Annotated[int, Meta(ge=1, le=100_000)]
+    slots: Annotated[int, Meta(ge=0, le=100_000)]
     draining: bool
     executions: list[tuple[ExecutionId, Attempt]]
 

@@ -5,16 +5,21 @@ the connection is lost the broker delivers everything that was not acknowledged 
 is forgotten, what runs goes on, and if it comes back here it joins what is known of it.
 """
 
-from collections import OrderedDict, deque
+from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from enum import Enum, auto
-from typing import TypeAlias
+from typing import Final, NamedTuple, TypeAlias
 
+from attune_executor.domain.execution import ExecutionStatus
 from attune_executor.domain.records import Finished
 from attune_executor.ports.broker import DeliveryMark
 from attune_executor.wire.envelope import Origin
 from attune_executor.wire.messages import Assignment
+
+CANCELLED: Final = b'{"error":"cancelled"}'
+WORKER_LOST: Final = b'{"error":"worker lost: the broker delivered it again, and it may have run before"}'
+_CANCELS_REMEMBERED: Final = 10_000
 
 Key: TypeAlias = tuple[int, int]
 """Execution id and attempt: what is run once."""
@@ -25,6 +30,8 @@ class State(Enum):
 
     WAITING = auto()
     RUNNING = auto()
+    REPLACED = auto()
+    """It runs, and is being stopped in favour of a later attempt; nothing is reported of it."""
     FINISHED = auto()
     """Its completion is not confirmed yet."""
     CONFIRMED = auto()
@@ -33,145 +40,253 @@ class State(Enum):
 @dataclass(eq=False, slots=True)
 class _Delivery:
     mark: DeliveryMark
-    unconfirmed: set[Key]
+    executions: list["Execution"] = field(default_factory=list["Execution"])
+    unconfirmed: int = 0
     begun: bool = False
 
 
 @dataclass(eq=False, slots=True)
 class Execution:
-    """One execution that this worker was given; ``origin`` is the message that first brought it."""
+    """One execution that this worker was given; ``origin`` is the message that first brought it.
+
+    ``replaces`` is an earlier attempt that may still be stopping when this one is to begin.
+    """
 
     assignment: Assignment
     origin: Origin
     completion: Finished | None = None
     state: State = State.WAITING
+    replaces: "Execution | None" = None
     deliveries: list[_Delivery] = field(default_factory=list[_Delivery])
 
     @property
     def key(self) -> Key:
         """What identifies it."""
-        return self.assignment.execution_id, self.assignment.attempt
+        return self.assignment[:2]
+
+
+class Consequences(NamedTuple):
+    """What a message makes necessary: executions to report, runs to stop, messages to acknowledge."""
+
+    report: Sequence[Execution] = ()
+    stop: Sequence[Execution] = ()
+    acknowledge: Sequence[DeliveryMark] = ()
+
+
+class Returned(NamedTuple):
+    """A message that goes back to the queue, with what it carries."""
+
+    mark: DeliveryMark
+    assignments: Sequence[Assignment]
 
 
 class Assignments:
     """The executions of one worker.
 
     Args:
+        worker: its name, for completions of what does not run.
         remembered: confirmed executions that are remembered, so that one which is delivered again is reported again
             instead of run again.
         remembered_bytes: how much their results may take up together.
     """
 
-    def __init__(self, remembered: int = 10_000, remembered_bytes: int = 32 * 1024 * 1024) -> None:
-        self._executions: dict[Key, Execution] = {}
-        self._waiting: deque[Execution] = deque()
+    def __init__(self, worker: str = "", remembered: int = 10_000, remembered_bytes: int = 32 * 1024 * 1024) -> None:
+        self._worker = worker
+        self._live: dict[Key, Execution] = {}
+        self._waiting: OrderedDict[Key, Execution] = OrderedDict()
+        self._latest: dict[int, Execution] = {}
         self._deliveries: set[_Delivery] = set()
+        self._cancelled: OrderedDict[int, int] = OrderedDict()
         self._remembered_limit = remembered
         self._remembered_bytes_limit = remembered_bytes
         self._remembered: OrderedDict[Key, Execution] = OrderedDict()
         self._remembered_bytes = 0
-        self.running = 0
 
     @property
     def waiting(self) -> int:
         """Executions that are delivered and not started."""
         return len(self._waiting)
 
-    def deliver(self, mark: DeliveryMark, origin: Origin, assignments: Iterable[Assignment]) -> Sequence[Execution]:
-        """Take what a message brought; returns those that are done and have to be reported again."""
-        delivery = _Delivery(mark, set())
-        again: list[Execution] = []
+    @property
+    def held(self) -> Sequence[Key]:
+        """Everything whose completion is not confirmed."""
+        return list(self._live)
+
+    def deliver(
+        self, mark: DeliveryMark, origin: Origin, assignments: Iterable[Assignment], now: float, redelivered: bool
+    ) -> Consequences:
+        """Take what a message brought; ``redelivered`` as the broker says, ``now`` in Unix seconds."""
+        delivery = _Delivery(mark)
+        report: list[Execution] = []
+        stop: list[Execution] = []
+        released: list[_Delivery] = [delivery]
         for assignment in assignments:
             key = assignment.execution_id, assignment.attempt
-            if key in delivery.unconfirmed:
-                continue
-            execution = self._executions.get(key)
+            execution = self._live.get(key)
             if execution is None:
-                execution = self._executions[key] = Execution(assignment, origin)
-                self._waiting.append(execution)
-            elif execution.state is State.CONFIRMED:
-                self._recall(execution)
-                again.append(execution)
+                if execution := self._recall(key):
+                    report.append(execution)
+                else:
+                    latest = self._latest.get(assignment.execution_id)
+                    if latest is not None and latest.assignment.attempt > assignment.attempt:
+                        continue
+                    execution = self._add(Execution(assignment, origin), latest, stop, released)
+                    if self._refuse(execution, now, redelivered):
+                        report.append(execution)
+            elif execution.deliveries and execution.deliveries[-1] is delivery:
+                continue
             delivery.begun |= execution.state is not State.WAITING
-            delivery.unconfirmed.add(key)
+            delivery.unconfirmed += 1
+            delivery.executions.append(execution)
             execution.deliveries.append(delivery)
         self._deliveries.add(delivery)
-        return again
+        return Consequences(report, stop, self._done(released))
+
+    def cancel(self, cancelled: Iterable[Key], now: float) -> Consequences:
+        """Give up these executions in this attempt and earlier ones, here or still on their way."""
+        report: list[Execution] = []
+        stop: list[Execution] = []
+        for execution_id, attempt in cancelled:
+            self._cancelled[execution_id] = max(attempt, self._cancelled.pop(execution_id, 0))
+            execution = self._latest.get(execution_id)
+            if execution is None or execution.assignment.attempt > attempt:
+                continue
+            if execution.state is State.WAITING:
+                del self._waiting[execution.key]
+                self._give_up(execution, ExecutionStatus.CANCELLED, CANCELLED, now)
+                report.append(execution)
+            elif execution.state is State.RUNNING:
+                stop.append(execution)
+        while len(self._cancelled) > _CANCELS_REMEMBERED:
+            self._cancelled.popitem(last=False)
+        return Consequences(report, stop)
 
     def start_next(self) -> Execution | None:
         """The execution to run now, in the order of delivery; None where none waits."""
         if not self._waiting:
             return None
-        execution = self._waiting.popleft()
+        _, execution = self._waiting.popitem(last=False)
         execution.state = State.RUNNING
         for delivery in execution.deliveries:
             delivery.begun = True
-        self.running += 1
         return execution
 
-    def finish(self, execution: Execution, completion: Finished) -> None:
-        """A running execution is done and its completion is about to be reported."""
+    def finish(self, execution: Execution, completion: Finished) -> bool:
+        """A running execution is done; whether its completion is to be reported: not where it has been replaced."""
+        if execution.state is not State.RUNNING:
+            return False
         execution.state = State.FINISHED
         execution.completion = completion
-        self.running -= 1
+        return True
 
-    def confirm(self, completions: Iterable[Finished]) -> list[DeliveryMark]:
+    def confirm(self, completions: Iterable[Finished]) -> Sequence[DeliveryMark]:
         """Completions are safe with the broker; returns the deliveries to acknowledge."""
-        done: list[DeliveryMark] = []
+        released: list[_Delivery] = []
         for completion in completions:
-            key = completion.execution_id, completion.attempt
-            execution = self._executions[key]
-            for delivery in execution.deliveries:
-                delivery.unconfirmed.discard(key)
-                if not delivery.unconfirmed:
-                    self._deliveries.discard(delivery)
-                    done.append(delivery.mark)
-            execution.deliveries.clear()
+            execution = self._live.pop((completion.execution_id, completion.attempt))
+            self._release(execution, released)
             self._remember(execution)
-        return done
+        return self._done(released)
 
     def lose_deliveries(self) -> None:
         """The connection is gone, and with it every mark: the broker delivers again what was not acknowledged."""
         self._deliveries.clear()
-        for execution in self._executions.values():
+        for execution in self._live.values():
             execution.deliveries.clear()
-        self._drop(list(self._waiting))
+        for execution in self._waiting.values():
+            self._forget(execution)
+        self._waiting.clear()
 
-    def hand_back(self) -> list[DeliveryMark]:
+    def hand_back(self) -> list[Returned]:
         """Give up the messages of which nothing has started; returns the deliveries to return to the queue.
 
         What waits in the others stays, and has to run: a message cannot be returned in part.
         """
-        returned: list[DeliveryMark] = []
-        for delivery in list(self._deliveries):
-            if not delivery.begun:
-                self._deliveries.discard(delivery)
-                returned.append(delivery.mark)
-                for key in delivery.unconfirmed:
-                    self._executions[key].deliveries.remove(delivery)
-        self._drop([execution for execution in self._waiting if not execution.deliveries])
+        returned: list[Returned] = []
+        unbegun = [delivery for delivery in self._deliveries if not delivery.begun]
+        for delivery in sorted(unbegun, key=lambda each: each.mark):
+            self._deliveries.discard(delivery)
+            # Those that were replaced by a later attempt have left it already.
+            executions = [execution for execution in delivery.executions if delivery in execution.deliveries]
+            returned.append(Returned(delivery.mark, [execution.assignment for execution in executions]))
+            for execution in executions:
+                execution.deliveries.remove(delivery)
+                if not execution.deliveries:
+                    del self._waiting[execution.key]
+                    self._forget(execution)
         return returned
 
-    def _drop(self, executions: Iterable[Execution]) -> None:
-        for execution in executions:
-            self._waiting.remove(execution)
-            del self._executions[execution.key]
+    def _add(
+        self, execution: Execution, latest: Execution | None, stop: list[Execution], released: list[_Delivery]
+    ) -> Execution:
+        if latest is not None and latest.state in {State.WAITING, State.RUNNING}:
+            if latest.state is State.RUNNING:
+                latest.state = State.REPLACED
+                stop.append(latest)
+                execution.replaces = latest
+            else:
+                execution.replaces = latest.replaces
+                del self._waiting[latest.key]
+            self._forget(latest)
+            self._release(latest, released)
+        self._live[execution.key] = self._latest[execution.assignment.execution_id] = execution
+        self._waiting[execution.key] = execution
+        return execution
+
+    def _refuse(self, execution: Execution, now: float, redelivered: bool) -> bool:
+        assignment = execution.assignment
+        if self._cancelled and self._cancelled.get(assignment.execution_id, 0) >= assignment.attempt:
+            status, result = ExecutionStatus.CANCELLED, CANCELLED
+        elif redelivered and assignment.at_most_once:
+            status, result = ExecutionStatus.FAILED, WORKER_LOST
+        else:
+            return False
+        del self._waiting[execution.key]
+        self._give_up(execution, status, result, now)
+        return True
+
+    def _give_up(self, execution: Execution, status: ExecutionStatus, result: bytes, now: float) -> None:
+        execution.state = State.FINISHED
+        execution.completion = Finished(*execution.key, status, result, self._worker, None, now)
+        for delivery in execution.deliveries:
+            delivery.begun = True
+
+    def _forget(self, execution: Execution) -> None:
+        del self._live[execution.key]
+        if self._latest.get(execution.assignment.execution_id) is execution:
+            del self._latest[execution.assignment.execution_id]
+
+    def _release(self, execution: Execution, released: list[_Delivery]) -> None:
+        for delivery in execution.deliveries:
+            delivery.unconfirmed -= 1
+            released.append(delivery)
+        execution.deliveries.clear()
+
+    def _done(self, released: Iterable[_Delivery]) -> Sequence[DeliveryMark]:
+        done: list[DeliveryMark] = []
+        for delivery in released:
+            if not delivery.unconfirmed and delivery in self._deliveries:
+                self._deliveries.discard(delivery)
+                done.append(delivery.mark)
+        return done
 
     def _remember(self, execution: Execution) -> None:
-        if execution.state is State.CONFIRMED:
-            return
         execution.state = State.CONFIRMED
         self._remembered[execution.key] = execution
         self._remembered_bytes += _size(execution)
         while len(self._remembered) > self._remembered_limit or self._remembered_bytes > self._remembered_bytes_limit:
-            key, forgotten = self._remembered.popitem(last=False)
+            _, forgotten = self._remembered.popitem(last=False)
             self._remembered_bytes -= _size(forgotten)
-            del self._executions[key]
+            if self._latest.get(forgotten.assignment.execution_id) is forgotten:
+                del self._latest[forgotten.assignment.execution_id]
 
-    def _recall(self, execution: Execution) -> None:
-        execution.state = State.FINISHED
-        del self._remembered[execution.key]
-        self._remembered_bytes -= _size(execution)
+    def _recall(self, key: Key) -> Execution | None:
+        execution = self._remembered.pop(key, None)
+        if execution is not None:
+            execution.state = State.FINISHED
+            self._remembered_bytes -= _size(execution)
+            self._live[key] = execution
+        return execution
 
 
 def _size(execution: Execution) -> int:

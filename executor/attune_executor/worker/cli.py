@@ -37,6 +37,13 @@ def work(
     slots: Annotated[
         int | None, typer.Option(help="Executions that run at once; 10 unless set.", envvar="ATTUNE__WORKER__SLOTS")
     ] = None,
+    name: Annotated[
+        str | None,
+        typer.Option(
+            help="This worker's name, unique among all workers; unset: the host's, with the process id.",
+            envvar="ATTUNE__WORKER__NAME",
+        ),
+    ] = None,
     health_port: Annotated[
         int | None,
         typer.Option(help="Answer /livez and /readyz on this port.", envvar="ATTUNE__WORKER__HEALTH_PORT"),
@@ -56,7 +63,13 @@ def work(
 
     Exit codes: 0 drained, 2 wrong configuration, 69 broker not reachable.
     """
-    options = {"pool": pool, "slots": slots, "health_port": health_port, "drain_seconds": drain_seconds}
+    options = {
+        "pool": pool,
+        "slots": slots,
+        "name": name,
+        "health_port": health_port,
+        "drain_seconds": drain_seconds,
+    }
     given = {name: value for name, value in options.items() if value is not None}
     try:
         settings = WorkerSettings(message_queue={}, worker=given)  # pyright: ignore[reportArgumentType] - completed from the environment
@@ -72,13 +85,13 @@ def work(
         _give_up(EXIT_UNAVAILABLE, str(error))
     if left_behind:
         # Their executions are back in the queue; the interpreter would wait for the threads for ever.
-        _log.warning("leaving sync actions behind", count=left_behind)
+        _log.warning("leaving actions behind that do not end", count=left_behind)
         os._exit(0)
 
 
 async def _run(settings: WorkerSettings, actions: ActionRegistry) -> int:
     options = settings.worker
-    name = socket.gethostname()
+    name = options.name or _own_name()
     link = Link(
         settings.message_queue.url.get_secret_value(),
         f"attune-worker {options.pool} {name}",
@@ -103,6 +116,12 @@ async def _run(settings: WorkerSettings, actions: ActionRegistry) -> int:
             health.should_exit = True
             await serving
     return runtime.left_behind
+
+
+def _own_name() -> str:
+    """In a container, where this is its first process, the host's name is the pod's: it stays as it is."""
+    host, process = socket.gethostname(), os.getpid()
+    return host if process == 1 else f"{host}-{process}"
 
 
 async def _connect(runtime: WorkerRuntime, stop: asyncio.Event, seconds: float) -> bool:

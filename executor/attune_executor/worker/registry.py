@@ -40,24 +40,32 @@ class Action(Generic[_Arguments, _Result]):
     parameters: Parameters
     is_async: bool
     """Whether it runs on the loop; otherwise it runs in a thread."""
+    timeout_seconds: float | None = None
+    """How long a run may take, where the queue's policy does not say less."""
 
     def __call__(self, *arguments: _Arguments.args, **keywords: _Arguments.kwargs) -> _Result:
         """Call the function itself, without checking its parameters."""
         return self.function(*arguments, **keywords)
 
 
-def action(ref: str) -> Callable[[Callable[_Arguments, _Result]], Action[_Arguments, _Result]]:
+def action(
+    ref: str, *, timeout_seconds: float | None = None
+) -> Callable[[Callable[_Arguments, _Result]], Action[_Arguments, _Result]]:
     """Make a function the action ``ref``.
 
     Its parameters are checked against its annotations; what it returns becomes the result, as JSON. Async functions
-    run on the worker's loop and must not block it; other functions run in threads.
+    run on the worker's loop and must not block it; other functions run in threads. A run that takes longer than
+    ``timeout_seconds``, or than its queue's policy allows, is stopped.
 
     Raises:
         TypeError: when the function's signature cannot be filled from a JSON object.
+        ValueError: when the timeout is not above 0.
     """
+    if timeout_seconds is not None and timeout_seconds <= 0:
+        raise ValueError(f"action {ref!r}: timeout_seconds is {timeout_seconds:g}, it must be above 0")
 
     def make(function: Callable[_Arguments, _Result]) -> Action[_Arguments, _Result]:
-        return Action(ref, function, Parameters(function), inspect.iscoroutinefunction(function))
+        return Action(ref, function, Parameters(function), inspect.iscoroutinefunction(function), timeout_seconds)
 
     return make
 

@@ -5,15 +5,16 @@ is told a little later than it happens, and not at all where it is done by then:
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import Final
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from typing import Final, NamedTuple
 
 import structlog
 
+from attune_executor.amqp.errors import guarded
 from attune_executor.amqp.link import Link, Session
 from attune_executor.amqp.publishing import UnroutableError, publish_confirmed
-from attune_executor.amqp.topology import COMPLETED_QUEUE, STATUS_QUEUE
+from attune_executor.amqp.topology import completed_queue_name, declare_reports, status_queue_name
 from attune_executor.domain.records import Finished, Started
 from attune_executor.ports.broker import BrokerError
 from attune_executor.wire.envelope import Origin, WireMessage
@@ -27,12 +28,12 @@ _RETRY_SECONDS: Final = 0.5
 _log: Final = structlog.get_logger("attune.worker")
 
 
-@dataclass(frozen=True, slots=True)
-class Completion:
-    """A finished execution and the message that it answers."""
+class Completion(NamedTuple):
+    """A finished execution, the message that it answers, and the shard whose owner waits for it."""
 
     record: Finished
     origin: Origin
+    shard: int
 
 
 class Reporter:
@@ -50,22 +51,26 @@ class Reporter:
         self._on_confirmed = on_confirmed
         self._finished: list[Completion] = []
         self._finished_wake = asyncio.Event()
-        self._started: dict[tuple[int, int], Started] = {}
+        self._started: dict[tuple[int, int], tuple[int, Started]] = {}
         self._started_wake = asyncio.Event()
         self._idle = asyncio.Event()
         self._idle.set()
 
-    def started(self, record: Started) -> None:
-        """An execution began to run."""
-        self._started[record.execution_id, record.attempt] = record
+    def started(self, record: Started, shard: int) -> None:
+        """An execution of ``shard`` began to run."""
+        self._started[record.execution_id, record.attempt] = shard, record
         self._started_wake.set()
 
-    def finished(self, record: Finished, origin: Origin) -> None:
-        """An execution reached a terminal status."""
-        self._started.pop((record.execution_id, record.attempt), None)
-        self._finished.append(Completion(record, origin))
+    def finished(self, record: Finished, origin: Origin, shard: int) -> None:
+        """An execution of ``shard`` reached a terminal status."""
+        self.ended(record.execution_id, record.attempt)
+        self._finished.append(Completion(record, origin, shard))
         self._finished_wake.set()
         self._idle.clear()
+
+    def ended(self, execution_id: int, attempt: int) -> None:
+        """An execution does not run any more; it need not be said that it began."""
+        self._started.pop((execution_id, attempt), None)
 
     async def flushed(self) -> None:
         """Wait until every completion is confirmed."""
@@ -82,10 +87,17 @@ class Reporter:
             await self._finished_wake.wait()
             self._finished_wake.clear()
             batch, self._finished = self._finished, []
+            shards: dict[int, list[Completion]] = defaultdict(list)
+            for completion in batch:
+                shards[completion.shard].append(completion)
             retries = 0
             while not await self._publish(
-                COMPLETED_QUEUE,
-                [encode_completions(self._worker, *each, retries) for each in _messages(batch)],
+                [
+                    (completed_queue_name(shard), encode_completions(self._worker, *each, retries))
+                    for shard, completions in shards.items()
+                    for each in _messages(completions)
+                ],
+                shards,
             ):
                 retries += 1
             await self._on_confirmed([completion.record for completion in batch])
@@ -98,27 +110,35 @@ class Reporter:
             self._started_wake.clear()
             await asyncio.sleep(_START_DELAY_SECONDS)
             batch = list(self._started.items())
+            shards: dict[int, list[Started]] = defaultdict(list)
+            for _, (shard, record) in batch:
+                shards[shard].append(record)
             messages = [
-                encode_starts(self._worker, [record for _, record in batch[at : at + _MESSAGE_EXECUTIONS]])
-                for at in range(0, len(batch), _MESSAGE_EXECUTIONS)
+                (status_queue_name(shard), encode_starts(self._worker, records[at : at + _MESSAGE_EXECUTIONS]))
+                for shard, records in shards.items()
+                for at in range(0, len(records), _MESSAGE_EXECUTIONS)
             ]
-            if await self._publish(STATUS_QUEUE, messages):
-                for key, record in batch:
-                    if self._started.get(key) is record:
+            if await self._publish(messages, shards):
+                for key, told in batch:
+                    if self._started.get(key) is told:
                         del self._started[key]
             else:
                 self._started_wake.set()
 
-    async def _publish(self, routing_key: str, messages: Sequence[WireMessage]) -> bool:
+    async def _publish(self, messages: Sequence[tuple[str, WireMessage]], shards: Iterable[int]) -> bool:
         session: Session = await self._link.connected()
         try:
-            await publish_confirmed(session.exchanges.executions, [(routing_key, message) for message in messages])
+            await publish_confirmed(session.exchanges.executions, messages)
         except UnroutableError as error:
-            # The next session declares what is missing.
-            session.end(str(error))
+            _log.warning("declaring what is missing, and publishing again", reason=str(error))
+            try:
+                for shard in shards:
+                    await guarded(declare_reports(session.publishing, shard, self._link.queue_type))
+            except BrokerError as failure:
+                session.end(f"cannot declare the queues of reports: {failure}")
             return False
         except BrokerError as error:
-            _log.warning("reports not confirmed, publishing again", queue=routing_key, reason=str(error))
+            _log.warning("reports not confirmed, publishing again", reason=str(error))
             await asyncio.sleep(_RETRY_SECONDS)
             return False
         return True

@@ -1,30 +1,29 @@
-"""Takes executions off the pool's queue, runs up to so many at once, and acknowledges what is reported."""
+"""One worker: takes executions off its pool's queue, runs them in its slots, and drains when it is told to stop."""
 
 import asyncio
 import time
 from collections.abc import Mapping, Sequence
-from functools import partial
 from typing import Any, Final
 
 import structlog
-from aiormq.abc import DeliveredMessage
 
-from attune_executor.amqp.dead_letters import dead_letter
-from attune_executor.amqp.errors import guarded
 from attune_executor.amqp.link import Link, Session
-from attune_executor.amqp.topology import declare_pool, pool_queue_name
+from attune_executor.amqp.topology import pool_queue_name
 from attune_executor.domain.execution import ExecutionStatus
 from attune_executor.domain.records import Finished, Started
-from attune_executor.ports.broker import BrokerError, DeliveryMark
-from attune_executor.wire.envelope import MalformedMessageError
-from attune_executor.wire.messages import decode_dispatches
-from attune_executor.worker.assignments import Assignments, Execution
-from attune_executor.worker.invocation import invoke
+from attune_executor.domain.workers import Heartbeat
+from attune_executor.ports.broker import DeliveryMark
+from attune_executor.wire.envelope import Origin
+from attune_executor.wire.messages import Assignment
+from attune_executor.worker.assignments import Assignments, Consequences, Execution, Key
+from attune_executor.worker.deliveries import Deliveries
+from attune_executor.worker.invocation import Outcome
+from attune_executor.worker.presence import Presence
 from attune_executor.worker.registry import Action
 from attune_executor.worker.reports import Reporter
-from attune_executor.worker.threads import ActionThreads
+from attune_executor.worker.slots import Slots, Stop
 
-_CANCEL_TIMEOUT_SECONDS: Final = 5
+_CLOSE_SECONDS: Final = 5
 
 _log: Final = structlog.get_logger("attune.worker")
 
@@ -35,7 +34,7 @@ class WorkerRuntime:
     Args:
         link: not started.
         actions: what it can run, by ref.
-        name: this worker's name, as the executor records it.
+        name: this worker's name, as the executor records it; unique among all workers.
         pool: whose queue it takes from.
         slots: executions at once, at least 1; also the messages that it holds unacknowledged.
     """
@@ -45,28 +44,39 @@ class WorkerRuntime:
         self._actions = actions
         self._name = name
         self._pool = pool
-        self._slots = slots
-        self._threads = ActionThreads(slots)
-        self._assignments = Assignments()
-        self._reporter = Reporter(link, name, self._acknowledge)
+        self._slot_count = slots
+        self._assignments = Assignments(name)
+        self._slots = Slots(actions, slots, take=self._take, on_start=self._started, on_end=self._finished)
+        self._deliveries = Deliveries(link, pool, name, slots, self._receive)
+        self._presence = Presence(self._heartbeat, self._cancel)
+        self._reporter = Reporter(link, name, self._confirmed)
         self._session: Session | None = None
-        self._tasks: set[asyncio.Task[None]] = set()
         self._draining = False
         self._idle = asyncio.Event()
 
     @property
     def readiness(self) -> tuple[bool, str]:
         """Whether it takes executions now, and what it does in a few words."""
+        running, left_behind = self._slots.running, self._slots.left_behind
+        stuck = f", {left_behind} that cannot be stopped" if left_behind else ""
         if self._draining:
-            return False, f"draining: {self._assignments.running} running"
+            return False, f"draining: {running} running{stuck}"
         if self._link.session is None:
             return False, "not connected to the broker"
-        return True, f"consuming {pool_queue_name(self._pool)}: {self._assignments.running} of {self._slots} running"
+        state = f"consuming {pool_queue_name(self._pool)}: {running} of {self._slot_count} running{stuck}"
+        return left_behind < self._slot_count, state
+
+    @property
+    def left_behind(self) -> int:
+        """Actions that still run though nobody waits for them."""
+        return self._slots.left_behind
 
     async def start(self) -> None:
         """Connect and begin to take executions; raises BrokerError when the first connection fails."""
         await self._link.start(self._prepare)
-        _log.info("worker ready", pool=self._pool, slots=self._slots, actions=sorted(self._actions))
+        _log.info(
+            "worker ready", worker=self._name, pool=self._pool, slots=self._slot_count, actions=sorted(self._actions)
+        )
 
     async def run(self, stop: asyncio.Event, abandon: asyncio.Event, drain_seconds: float | None) -> None:
         """Work until ``stop``, then drain: take nothing more, finish what runs, have its completion confirmed.
@@ -79,142 +89,118 @@ class WorkerRuntime:
         draining: asyncio.Task[None] | None = None
         abandoning = asyncio.create_task(abandon.wait())
         try:
-            await asyncio.wait({reporting, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            failing = {reporting, self._slots.failed}
+            await asyncio.wait({*failing, stopping}, return_when=asyncio.FIRST_COMPLETED)
             draining = asyncio.create_task(self._drain())
             await asyncio.wait(
-                {reporting, draining, abandoning}, timeout=drain_seconds, return_when=asyncio.FIRST_COMPLETED
+                {*failing, draining, abandoning}, timeout=drain_seconds, return_when=asyncio.FIRST_COMPLETED
             )
-            for task in (reporting, draining):
-                if task.done():
-                    # Either ends by itself only by failing, or having drained.
-                    task.result()
+            for part in (*failing, draining):
+                if part.done():
+                    # Each ends by itself only by failing, or having drained.
+                    part.result()
             if not draining.done():
-                _log.warning("drain cut short, the rest goes back to the queue", running=self._assignments.running)
+                _log.warning("drain cut short, the rest goes back to the queue", running=self._slots.running)
         finally:
-            for task in (reporting, stopping, draining, abandoning, *self._tasks):
+            for task in (reporting, stopping, draining, abandoning):
                 if task is not None:
                     task.cancel()
-            await asyncio.gather(*self._tasks, return_exceptions=True)
+            await self._slots.close(_CLOSE_SECONDS)
             await self._link.stop()
-            self._threads.close()
-
-    @property
-    def left_behind(self) -> int:
-        """Sync actions that still run: nothing can cancel a thread."""
-        return self._threads.busy
 
     async def _prepare(self, session: Session) -> None:
         self._assignments.lose_deliveries()
         self._notice_idle()
         self._session = session
-        queue = await declare_pool(session.publishing, self._pool, self._link.queue_type)
+        await self._presence.listen(session, self._pool, self._name)
+        await self._deliveries.declare(session)
         if not self._draining:
-            await session.consuming.set_qos(prefetch_count=self._slots)
-            await session.deliveries.basic_consume(queue.name, partial(self._receive, session), consumer_tag=self._name)
+            await self._deliveries.consume(session)
+        self._presence.announce(session)
 
-    async def _receive(self, session: Session, message: DeliveredMessage) -> None:
-        mark = DeliveryMark(session.generation, message.delivery_tag or 0)
-        if self._draining:
-            await self._return(session, mark)
-            return
-        try:
-            origin, assignments = decode_dispatches(message.body)
-        except MalformedMessageError as error:
-            await self._set_aside(session, message, mark, str(error))
-            return
-        for execution in self._assignments.deliver(mark, origin, assignments):
-            if execution.completion is not None:
-                _log.info("delivered again, reported again", execution_id=execution.assignment.execution_id)
-                self._reporter.finished(execution.completion, execution.origin)
-        self._fill_slots()
+    def _receive(
+        self, mark: DeliveryMark, origin: Origin, assignments: Sequence[Assignment], redelivered: bool
+    ) -> Sequence[DeliveryMark]:
+        """Take what a message brought; returns what can be acknowledged at once."""
+        consequences = self._assignments.deliver(mark, origin, assignments, time.time(), redelivered)
+        self._carry_out(consequences, Stop.REPLACED)
+        self._slots.fill()
+        return consequences.acknowledge
 
-    def _fill_slots(self) -> None:
-        # What waits from a session that is over is on its way to be delivered again, maybe to another worker.
-        while (
-            self._assignments.running < self._slots
-            and self._session is not None
-            and not self._session.lost.done()
-            and (execution := self._assignments.start_next()) is not None
-        ):
-            task = asyncio.create_task(self._run(execution))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
-
-    async def _run(self, execution: Execution) -> None:
-        assignment = execution.assignment
-        started_at = time.time()
-        self._reporter.started(Started(assignment.execution_id, assignment.attempt, self._name, started_at))
-        outcome = await invoke(self._actions, assignment, self._threads)
-        completion = Finished(
-            assignment.execution_id,
-            assignment.attempt,
-            outcome.status,
-            outcome.result,
-            self._name,
-            started_at,
-            time.time(),
-        )
-        if outcome.status is not ExecutionStatus.SUCCEEDED:
-            _log.info("execution failed", execution_id=assignment.execution_id, action=assignment.action_ref)
-        self._assignments.finish(execution, completion)
-        self._reporter.finished(completion, execution.origin)
-        self._fill_slots()
+    def _cancel(self, cancelled: Sequence[Key]) -> None:
+        self._carry_out(self._assignments.cancel(cancelled, time.time()), Stop.CANCELLED)
         self._notice_idle()
 
-    async def _acknowledge(self, confirmed: Sequence[Finished]) -> None:
+    def _carry_out(self, consequences: Consequences, stop: Stop) -> None:
+        for execution in consequences.report:
+            if execution.completion is not None:
+                _log.info(
+                    "reported without running it",
+                    execution_id=execution.assignment.execution_id,
+                    status=execution.completion.status,
+                )
+                self._reporter.finished(execution.completion, execution.origin, execution.assignment.shard)
+        for execution in consequences.stop:
+            self._slots.stop(execution.key, stop)
+
+    def _take(self) -> Execution | None:
+        # What waits from a session that is over is on its way to be delivered again, maybe to another worker.
+        if self._session is None or self._session.lost.done():
+            return None
+        return self._assignments.start_next()
+
+    def _started(self, execution: Execution, started_at: float) -> None:
+        assignment = execution.assignment
+        self._reporter.started(
+            Started(assignment.execution_id, assignment.attempt, self._name, started_at), assignment.shard
+        )
+
+    def _finished(self, execution: Execution, outcome: Outcome | None, started_at: float) -> None:
+        assignment = execution.assignment
+        if outcome is not None:
+            if outcome.status is not ExecutionStatus.SUCCEEDED:
+                _log.info(
+                    f"execution {outcome.status}", execution_id=assignment.execution_id, action=assignment.action_ref
+                )
+            completion = Finished(
+                assignment.execution_id,
+                assignment.attempt,
+                outcome.status,
+                outcome.result,
+                self._name,
+                started_at,
+                time.time(),
+            )
+            if self._assignments.finish(execution, completion):
+                self._reporter.finished(completion, execution.origin, assignment.shard)
+        self._reporter.ended(*execution.key)
+        self._notice_idle()
+
+    async def _confirmed(self, confirmed: Sequence[Finished]) -> None:
         marks = self._assignments.confirm(confirmed)
-        session = self._session
-        if session is None or session.lost.done() or not marks:
-            return
-        try:
-            await guarded(_acknowledge_all(session, marks))
-        except BrokerError as error:
-            session.end(f"cannot acknowledge: {error}")
+        if self._session is not None:
+            await self._deliveries.acknowledge(self._session, marks)
+
+    def _heartbeat(self) -> Heartbeat:
+        free = self._slot_count - self._slots.left_behind
+        return Heartbeat(self._name, self._pool, free, self._draining, self._assignments.held)
 
     async def _drain(self) -> None:
         self._draining = True
-        _log.info("draining", running=self._assignments.running, waiting=self._assignments.waiting)
+        _log.info("draining", running=self._slots.running, waiting=self._assignments.waiting)
         session = self._session
         if session is None or session.lost.done():
             self._assignments.lose_deliveries()
         else:
-            try:
-                await guarded(session.deliveries.basic_cancel(self._name, timeout=_CANCEL_TIMEOUT_SECONDS))
-            except BrokerError as error:
-                session.end(f"cannot stop consuming: {error}")
-            for mark in self._assignments.hand_back():
-                await self._return(session, mark)
+            await self._deliveries.stop_consuming(session)
+            for returned in self._assignments.hand_back():
+                await self._deliveries.hand_back(session, returned)
+            self._presence.announce(session)
         self._notice_idle()
         await self._idle.wait()
         await self._reporter.flushed()
         _log.info("drained")
 
     def _notice_idle(self) -> None:
-        if self._draining and not self._assignments.running and not self._assignments.waiting:
+        if self._draining and not self._slots.running and not self._assignments.waiting:
             self._idle.set()
-
-    async def _return(self, session: Session, mark: DeliveryMark) -> None:
-        try:
-            await guarded(session.deliveries.basic_nack(mark.tag, requeue=True))
-        except BrokerError as error:
-            # The end of the session returns it too.
-            session.end(f"cannot return a message: {error}")
-
-    async def _set_aside(self, session: Session, message: DeliveredMessage, mark: DeliveryMark, reason: str) -> None:
-        queue = pool_queue_name(self._pool)
-        try:
-            await guarded(dead_letter(session.exchanges.dead_letters, queue, message, reason))
-            await guarded(session.deliveries.basic_ack(mark.tag))
-        except BrokerError as error:
-            # It stays unacknowledged, and the next session receives it again.
-            session.end(f"cannot dead-letter a malformed message: {error}")
-            return
-        _log.error("malformed message dead-lettered", queue=queue, reason=reason)
-
-
-async def _acknowledge_all(session: Session, marks: Sequence[DeliveryMark]) -> None:
-    """Acknowledge those of ``marks`` that are not void."""
-    for mark in marks:
-        if mark.channel == session.generation:
-            # Waiting for the last to be written has all written: what follows may be the end of the connection.
-            await session.deliveries.basic_ack(mark.tag, wait=mark is marks[-1])

@@ -21,6 +21,7 @@ class WorkerOptions(BaseModel):
     Attributes:
         pool: whose executions this worker runs; a DNS label.
         slots: executions that run at once.
+        name: this worker's, unique among all workers; unset: the host's, with the process id outside containers.
         health_port: where /livez and /readyz answer; none when unset.
         drain_seconds: how long what runs may take to finish after SIGTERM; unset: as long as it takes.
         connect_seconds: how long to try for the first connection to the broker before giving up.
@@ -30,6 +31,7 @@ class WorkerOptions(BaseModel):
 
     pool: Annotated[str, AfterValidator(_pool)]
     slots: Annotated[int, Field(ge=1, le=1000)] = 10
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,128}$")] | None = None
     health_port: Annotated[int, Field(ge=1, le=65535)] | None = None
     drain_seconds: Annotated[float, Field(ge=0)] | None = None
     connect_seconds: Annotated[float, Field(ge=0)] = 30

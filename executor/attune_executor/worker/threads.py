@@ -1,4 +1,4 @@
-"""Where sync actions run: as many threads as the worker has slots, so that none waits for another."""
+"""Where sync actions run. Nothing can stop a thread: one that nobody awaits any more goes on, and is counted."""
 
 import asyncio
 from collections.abc import Callable
@@ -7,27 +7,45 @@ from typing import Any
 
 
 class ActionThreads:
-    """Threads for up to ``slots`` calls at once."""
+    """Threads for up to ``slots`` calls at once; ``on_end`` is called on the loop when one left behind has ended."""
 
-    def __init__(self, slots: int) -> None:
+    def __init__(self, slots: int, on_end: Callable[[], None] = lambda: None) -> None:
         self._pool = ThreadPoolExecutor(slots, thread_name_prefix="action")
-        self._calls: set[Future[Any]] = set()
+        self._on_end = on_end
+        self._left_behind: set[Future[Any]] = set()
 
     @property
-    def busy(self) -> int:
-        """Calls that still run, those that nobody awaits any more included."""
-        return sum(call.running() for call in list(self._calls))
+    def left_behind(self) -> int:
+        """Calls that still run and that nobody awaits any more."""
+        return len(self._left_behind)
 
     async def run(self, call: Callable[[], Any]) -> Any:
-        """What ``call`` returns or raises. A cancelled caller leaves the call running: nothing can stop a thread."""
+        """What ``call`` returns or raises; a cancelled caller leaves it behind."""
         future = self._pool.submit(_without_stop_iteration, call)
-        self._calls.add(future)
-        future.add_done_callback(self._calls.discard)
-        return await asyncio.wrap_future(future)
+        try:
+            return await asyncio.wrap_future(future)
+        except asyncio.CancelledError:
+            if not future.done():
+                self._leave_behind(future)
+            raise
 
     def close(self) -> None:
         """Take no more calls; those that run are not waited for."""
         self._pool.shutdown(wait=False, cancel_futures=True)
+
+    def _leave_behind(self, future: Future[Any]) -> None:
+        loop = asyncio.get_running_loop()
+
+        def forget() -> None:
+            self._left_behind.discard(future)
+            self._on_end()
+
+        def ended(_: Future[Any]) -> None:
+            if not loop.is_closed():
+                loop.call_soon_threadsafe(forget)
+
+        self._left_behind.add(future)
+        future.add_done_callback(ended)
 
 
 def _without_stop_iteration(call: Callable[[], Any]) -> Any:

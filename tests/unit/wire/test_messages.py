@@ -7,14 +7,21 @@ from hypothesis import strategies as st
 
 from attune_executor.domain.execution import TERMINAL, ExecutionStatus
 from attune_executor.domain.records import Finished, Started
-from attune_executor.ports.broker import Dispatch
+from attune_executor.domain.workers import Heartbeat
+from attune_executor.ports.broker import Cancel, Dispatch
 from attune_executor.wire.envelope import MalformedMessageError, Origin
 from attune_executor.wire.messages import (
     Assignment,
+    Control,
+    Reports,
+    decode_control,
     decode_dispatches,
     decode_reports,
+    encode_cancels,
     encode_completions,
     encode_dispatches,
+    encode_heartbeat,
+    encode_roll_call,
     encode_starts,
 )
 
@@ -30,14 +37,64 @@ values = st.recursive(
 objects = st.dictionaries(st.text(max_size=3, alphabet="abcé"), values, max_size=3).map(orjson.dumps)
 
 
-@given(st.lists(st.builds(Dispatch, ids, st.text("abc.", min_size=1), attempts, st.just("p"), objects), min_size=1))
-def test_dispatches_round_trip(dispatches: list[Dispatch]) -> None:
-    message = encode_dispatches(dispatches)
+@given(
+    st.lists(
+        st.builds(
+            Dispatch,
+            ids,
+            st.text("abc.", min_size=1),
+            attempts,
+            st.just("p"),
+            objects,
+            st.none() | st.floats(0, 2**33, exclude_min=True),
+            st.booleans(),
+        ),
+        min_size=1,
+    ),
+    st.integers(0, 2**15 - 1),
+)
+def test_dispatches_round_trip(dispatches: list[Dispatch], shard: int) -> None:
+    message = encode_dispatches(dispatches, shard)
     origin, assignments = decode_dispatches(message.body)
     assert origin.message_id == message.message_id
     assert assignments == [
-        Assignment(each.execution_id, each.attempt, each.action_ref, each.parameters) for each in dispatches
+        Assignment(
+            each.execution_id,
+            each.attempt,
+            each.action_ref,
+            each.parameters,
+            each.timeout_seconds,
+            each.at_most_once,
+            shard,
+        )
+        for each in dispatches
     ]
+
+
+@given(
+    st.builds(
+        Heartbeat,
+        st.just("worker-1"),
+        st.just("p"),
+        st.integers(0, 100_000),
+        st.booleans(),
+        st.lists(st.tuples(ids, attempts)),
+    )
+)
+def test_heartbeats_round_trip(heartbeat: Heartbeat) -> None:
+    assert decode_reports(encode_heartbeat(heartbeat).body) == Reports(heartbeat=heartbeat)
+
+
+@given(st.lists(st.builds(Cancel, st.just("p"), ids, attempts), min_size=1), st.integers(0, 2**15 - 1))
+def test_controls_round_trip(cancels: list[Cancel], shard: int) -> None:
+    assert decode_control(encode_roll_call(shard).body) == Control(roll_call=shard)
+    cancelled = [(cancel.execution_id, cancel.attempt) for cancel in cancels]
+    assert decode_control(encode_cancels(cancels).body) == Control(cancelled=cancelled)
+
+
+def test_a_control_message_is_one_of_two() -> None:
+    with pytest.raises(MalformedMessageError, match="obeys RollCalled and ExecutionCancelled"):
+        decode_control(encode_starts("w", [Started(1, 1, "w", 1.0)]).body)
 
 
 @given(

@@ -160,7 +160,9 @@ async def test_cancelling_the_worker_cancels_the_action(threads: ActionThreads) 
     assert cancelled.is_set()
 
 
-async def test_threads_that_nobody_awaits_are_counted(threads: ActionThreads) -> None:
+async def test_threads_that_nobody_awaits_are_counted() -> None:
+    ended = asyncio.Event()
+    threads = ActionThreads(2, ended.set)
     release = threading.Event()
     begun = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -172,8 +174,13 @@ async def test_threads_that_nobody_awaits_are_counted(threads: ActionThreads) ->
     running = asyncio.create_task(threads.run(wait))
     await begun.wait()
     running.cancel()
-    assert threads.busy == 1
+    with pytest.raises(asyncio.CancelledError):
+        await running
+    assert threads.left_behind == 1
     release.set()
+    async with asyncio.timeout(5):
+        await ended.wait()
+    assert threads.left_behind == 0
 
 
 def test_the_same_ref_twice_names_both() -> None:
