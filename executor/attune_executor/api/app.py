@@ -8,9 +8,10 @@ from fastapi.openapi.utils import get_openapi
 
 from attune_executor.api import errors
 from attune_executor.api.body_limit import BodyLimit
-from attune_executor.api.executions import executions_router
+from attune_executor.api.executions import EXECUTIONS, executions_router
 from attune_executor.api.operations import operations_router
 from attune_executor.api.queues import queues_router
+from attune_executor.api.rate_limit import SubmissionGate, SubmissionLimit
 from attune_executor.api.requests import SubmissionMany, SubmissionOne
 from attune_executor.api.service import ExecutionService
 
@@ -36,8 +37,8 @@ class ApiLimits(Protocol):
         ...
 
 
-def create_api(service: ExecutionService, limits: ApiLimits) -> FastAPI:
-    """The HTTP API in front of ``service``."""
+def create_api(service: ExecutionService, limits: ApiLimits, submissions: SubmissionLimit | None = None) -> FastAPI:
+    """The HTTP API in front of ``service``; unless ``submissions`` says otherwise, as fast as requests come."""
     app = FastAPI(
         title="Attune executor",
         version=version("attune-executor"),
@@ -50,6 +51,8 @@ def create_api(service: ExecutionService, limits: ApiLimits) -> FastAPI:
     app.include_router(operations_router(service, limits.turn_stall_seconds))
     errors.install(app)
     app.add_middleware(BodyLimit, max_bytes=limits.max_body_bytes)
+    if submissions is not None:
+        app.add_middleware(SubmissionGate, path=EXECUTIONS, limit=submissions)
     app.openapi = lambda: openapi_document(app)
     return app
 

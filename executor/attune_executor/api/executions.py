@@ -14,13 +14,17 @@ from attune_executor.api.requests import read_submission
 from attune_executor.api.service import ExecutionService
 from attune_executor.domain.submission import Refusal
 
+EXECUTIONS: Final = "/api/v1/executions"
 _JSON: Final = "application/json"
 _REFUSED: Final[dict[int | str, dict[str, Any]]] = {
     404: {"description": "Unknown action: no policy declares it", "model": ErrorBody | answers.RefusedMany},
     409: {"description": "The action takes no executions now", "model": ErrorBody | answers.RefusedMany},
     413: {"description": "The body is too large", "model": ErrorBody},
     422: {"description": "The body is not understood; the error names the field", "model": ErrorBody},
-    429: {"description": "Queue full; Retry-After says when to come back", "model": ErrorBody | answers.RefusedMany},
+    429: {
+        "description": "Queue full, or too many requests; Retry-After says when to come back",
+        "model": ErrorBody | answers.RefusedMany,
+    },
     503: {"description": "Database or broker away; Retry-After says when to come back", "model": ErrorBody},
 }
 # The body is read by hand, so it is described by hand.
@@ -38,7 +42,7 @@ _BODY: Final = {
 
 def executions_router(service: ExecutionService, max_batch: int) -> APIRouter:
     """Routes under ``/api/v1/executions``."""
-    router = APIRouter(prefix="/api/v1/executions", tags=["executions"])
+    router = APIRouter(prefix=EXECUTIONS, tags=["executions"])
 
     @router.post(
         "",

@@ -15,6 +15,7 @@ from attune_executor.adapters.memory import (
     MemoryQueueStatsRepository,
 )
 from attune_executor.api.app import create_api
+from attune_executor.api.rate_limit import SubmissionLimit
 from attune_executor.domain.execution import ExecutionStatus
 from attune_executor.domain.policy import QueuePolicy
 from attune_executor.domain.records import Finished
@@ -50,7 +51,9 @@ class ApiWorld:
 
 
 @asynccontextmanager
-async def api_world(settings: ApiSettings | None = None) -> AsyncGenerator[ApiWorld]:
+async def api_world(
+    settings: ApiSettings | None = None, submissions: SubmissionLimit | None = None
+) -> AsyncGenerator[ApiWorld]:
     """An engine that turns, until the block ends."""
     store, broker, clock = JournalStore(), MemoryBroker(), ManualClock()
     statistics = Statistics(clock, MemoryQueueStatsRepository(store), coalesce_seconds=0.01)
@@ -58,7 +61,8 @@ async def api_world(settings: ApiSettings | None = None) -> AsyncGenerator[ApiWo
     engine = Engine("test", MemoryJournal(store), broker, statistics, clock, turns)
     running = asyncio.create_task(engine.run())
     await engine.started()
-    transport = httpx.ASGITransport(create_api(engine, settings or ApiSettings()), raise_app_exceptions=False)
+    api = create_api(engine, settings or ApiSettings(), submissions)
+    transport = httpx.ASGITransport(api, raise_app_exceptions=False)
     try:
         async with httpx.AsyncClient(transport=transport, base_url="http://executor") as client:
             yield ApiWorld(client, engine, store, broker, clock)
