@@ -18,6 +18,7 @@ from pydantic_settings import (
 from attune_executor.amqp.settings import MessageQueueSettings
 from attune_executor.domain.emergency import Emergency
 from attune_executor.domain.errors import PolicyError
+from attune_executor.domain.maintenance import DEFAULT_EXECUTION_RETENTION_DAYS
 from attune_executor.domain.policy import QueuePolicy
 from attune_executor.observability import LogSettings
 from attune_executor.policy_settings import EmergencySettings, PolicySettings, QueueSettings
@@ -39,6 +40,16 @@ class DatabaseSettings(Section):
     url: Annotated[SecretStr, AfterValidator(_database_url)]
 
 
+class MaintenanceSettings(Section):
+    """``executor.maintenance``.
+
+    Attributes:
+        execution_retention_days: a finished execution is deleted this many days after it finished; 0: never.
+    """
+
+    execution_retention_days: Annotated[Whole, Field(ge=0, le=36_500)] = DEFAULT_EXECUTION_RETENTION_DAYS
+
+
 class ExecutorOptions(Section):
     """``executor``.
 
@@ -46,11 +57,13 @@ class ExecutorOptions(Section):
         queue: what holds for every action whose policy does not say otherwise.
         emergency_mode: relaxes limits, and closes what ``emergency`` names.
         emergency: what that means.
+        maintenance: what becomes of finished executions.
     """
 
     queue: QueueSettings = QueueSettings()
     emergency_mode: bool = False
     emergency: EmergencySettings = EmergencySettings()
+    maintenance: MaintenanceSettings = MaintenanceSettings()
 
 
 class GlobalRateLimit(Section):

@@ -3,5 +3,13 @@
 from attune_executor.adapters.memory.broker import MemoryBroker
 from attune_executor.adapters.memory.clock import ManualClock
 from attune_executor.adapters.memory.journal import JournalStore, MemoryJournal, MemoryQueueStatsRepository
+from attune_executor.adapters.memory.maintenance import MemoryMaintenance
 
-__all__ = ["JournalStore", "ManualClock", "MemoryBroker", "MemoryJournal", "MemoryQueueStatsRepository"]
+__all__ = [
+    "JournalStore",
+    "ManualClock",
+    "MemoryBroker",
+    "MemoryJournal",
+    "MemoryMaintenance",
+    "MemoryQueueStatsRepository",
+]

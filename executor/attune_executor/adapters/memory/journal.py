@@ -2,8 +2,10 @@
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from attune_executor.domain.execution import TERMINAL, ExecutionStatus
+from attune_executor.domain.maintenance import Task, TaskRun
 from attune_executor.domain.policy import QueuePolicy
 from attune_executor.domain.records import Accepted, Dispatched, Finished, Started, TurnRecord
 from attune_executor.domain.stats import QueueStats
@@ -22,6 +24,10 @@ class _Action:
     action_id: int
     policy: QueuePolicy | None
     enabled: bool = True
+    last_order: int = 0
+    """No deleted execution has a higher queue order."""
+    total_rejected: int = 0
+    """No deleted statistics have a higher total."""
 
 
 @dataclass(slots=True)
@@ -30,6 +36,16 @@ class _Row:
     idempotency_key: str | None
     dispatch_order: int | None
     publish_order: int | None
+
+
+class QueueSnapshot(NamedTuple):
+    """A row of ``attune.queue_snapshots``; the time in Unix seconds."""
+
+    snapshot_time: float
+    action_id: int
+    queue_length: int
+    active_count: int
+    total_enqueued: int
 
 
 @dataclass(slots=True)
@@ -46,6 +62,8 @@ class JournalStore:
     actions: dict[str, _Action] = field(default_factory=dict[str, _Action])
     executions: dict[int, _Row] = field(default_factory=dict[int, _Row])
     stats: dict[int, QueueStats] = field(default_factory=dict[int, QueueStats])
+    snapshots: list[QueueSnapshot] = field(default_factory=list[QueueSnapshot])
+    maintenance: dict[Task, TaskRun] = field(default_factory=dict[Task, TaskRun])
 
     def check_up(self) -> None:
         """Fail while away."""
@@ -71,7 +89,7 @@ class MemoryJournal:
     async def actions(self) -> Sequence[KnownAction]:
         """Every known action."""
         if self._epoch:
-            self._check_owner()
+            self.check_owner()
         self.store.check_up()
         return [self._known(ref, action) for ref, action in self.store.actions.items()]
 
@@ -85,8 +103,8 @@ class MemoryJournal:
             ref,
             action.enabled,
             action.policy,
-            last_order=max([*orders, stats.total_enqueued if stats else 0]),
-            total_rejected=stats.total_rejected if stats else 0,
+            last_order=max([*orders, action.last_order]),
+            total_rejected=max(stats.total_rejected if stats else 0, action.total_rejected),
         )
 
     async def open_executions(self) -> AsyncIterator[Sequence[OpenExecution]]:
@@ -109,7 +127,7 @@ class MemoryJournal:
 
     async def save_policy(self, ref: str, policy: QueuePolicy | None) -> int:
         """Store or remove an action's policy."""
-        self._check_owner()
+        self.check_owner()
         action = self.store.actions.setdefault(ref, _Action(len(self.store.actions) + 1, None))
         action.policy = policy
         return action.action_id
@@ -133,7 +151,7 @@ class MemoryJournal:
 
     async def commit(self, turn: TurnRecord) -> Mapping[int, bytes]:
         """Apply a turn, unless another owner has taken over."""
-        self._check_owner()
+        self.check_owner()
         self.store.publish_order = turn.publish_order
         self.store.confirmed_order = turn.confirmed_order
         for accepted in turn.accepted:
@@ -145,7 +163,8 @@ class MemoryJournal:
         dispatched = [self._dispatch(row) for row in turn.dispatched]
         return {stored.execution_id: stored.parameters for stored in dispatched if stored is not None}
 
-    def _check_owner(self) -> None:
+    def check_owner(self) -> None:
+        """Fail while away, and once another owner has taken over."""
         self.store.check_up()
         if self._epoch == 0:
             raise JournalError("the shard is not acquired: call acquire first")
@@ -196,6 +215,7 @@ class MemoryJournal:
                 result=row.result,
                 worker=row.worker or known.stored.worker,
                 started_at=row.started_at or known.stored.started_at,
+                updated=row.finished_at,
             )
 
     def _open(self, execution_id: int) -> _Row | None:

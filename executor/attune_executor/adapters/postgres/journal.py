@@ -16,7 +16,7 @@ from attune_executor.adapters.postgres.rows import (
     started_columns,
     stored_execution,
 )
-from attune_executor.adapters.postgres.shard_writer import ShardWriter
+from attune_executor.adapters.postgres.shard_writer import Fence, ShardWriter
 from attune_executor.adapters.postgres.statements import statement
 from attune_executor.domain.policy import QueuePolicy
 from attune_executor.domain.records import TurnRecord
@@ -56,6 +56,14 @@ class PostgresJournal:
                 server_settings={"application_name": "attune-executor"},
             )
         return cls(ShardWriter(url, shard, command_seconds), readers)
+
+    def fence(self) -> Fence:
+        """What is written beside the turns is conditioned on this.
+
+        Raises:
+            JournalError: the shard was never acquired.
+        """
+        return self._writer.fence
 
     def queue_stats(self) -> PostgresQueueStatsRepository:
         """The statistics of this journal's queues, written under its fence."""

@@ -1,12 +1,12 @@
--- Every action with the highest queue order it ever gave out: the last row of its part of the index, or the statistics
--- where executions have been deleted.
+-- Every action with the highest queue order it ever gave out: the last row of its part of the index, or what a trigger
+-- kept when that row was deleted.
 SELECT
     action.id,
     action.ref,
     action.enabled,
     action.policy,
-    GREATEST(last.queue_order, stats.total_enqueued, 0) AS last_order,
-    COALESCE(stats.total_rejected, 0) AS total_rejected
+    GREATEST(last.queue_order, action.last_order) AS last_order,
+    GREATEST(stats.total_rejected, action.total_rejected) AS total_rejected
 FROM attune.action
 LEFT JOIN attune.queue_stats AS stats ON stats.action_id = action.id
 LEFT JOIN LATERAL (
