@@ -9,7 +9,7 @@ import structlog
 
 from attune_executor.adapters.clock import SystemClock
 from attune_executor.adapters.postgres import PostgresJournal, check_schema
-from attune_executor.adapters.rabbitmq import RabbitMQBroker
+from attune_executor.adapters.rabbitmq import RabbitMQBroker, RequestIntake
 from attune_executor.api.app import create_api
 from attune_executor.api.server import ApiServer
 from attune_executor.domain.policy import QueuePolicy
@@ -36,6 +36,8 @@ class Executor:
         self._engine: Engine | None = None
         self._server: ApiServer | None = None
         self._running: asyncio.Task[None] | None = None
+        self._intake: RequestIntake | None = None
+        self._taking_in: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
         """Take the shard over and serve; returns once the engine turns and the API listens.
@@ -68,17 +70,33 @@ class Executor:
         api = self._settings.api
         self._server = ApiServer(create_api(engine, api), api.host, api.port)
         await self._server.start()
+        self._intake = RequestIntake(
+            self._settings.message_queue.url.get_secret_value(),
+            engine,
+            queue_type=self._settings.message_queue.queue_type,
+            max_executions=api.max_batch,
+            max_bytes=api.max_body_bytes,
+        )
+        await self._intake.start()
+        self._taking_in = asyncio.create_task(self._intake.run(), name="intake")
         _log.info("executor serves", host=api.host, port=api.port)
 
     async def wait(self) -> None:
         """Return when the engine has stopped; raises what stopped it, FencedError for one."""
-        if self._running is not None:
-            await asyncio.shield(self._running)
+        if self._running is not None and self._taking_in is not None:
+            done, _ = await asyncio.wait({self._running, self._taking_in}, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()
 
     async def stop(self) -> None:
         """Refuse callers, finish the turn, hand over what is confirmed, close everything."""
         if self._server is not None:
             await self._server.stop()
+        if self._taking_in is not None:
+            self._taking_in.cancel()
+            await asyncio.wait({self._taking_in})
+        if self._intake is not None:
+            await self._intake.stop()
         if self._engine is not None and self._running is not None:
             self._engine.stop()
             # What went wrong with it is told by ``wait``; here everything is closed all the same.

@@ -1,18 +1,36 @@
-"""Puts a message that nobody can read aside, with the reason, where an operator finds it."""
+"""Puts a message that nobody can read or accept aside, with the reason, where an operator finds it."""
 
-from typing import Final
+import struct
+from collections.abc import Mapping
+from typing import Any, Final
 
 from aio_pika import DeliveryMode, Message
 from aio_pika.abc import AbstractExchange
 from aiormq.abc import DeliveredMessage
+from pamqp import encode
 
 REASON_HEADER: Final = "x-attune-reason"
 QUEUE_HEADER: Final = "x-attune-queue"
 _REASON_LIMIT: Final = 1000
+# A message's properties travel in one frame, of 128 KiB by default.
+_HEADERS_LIMIT_BYTES: Final = 64 * 1024
 
 
-async def dead_letter(dead_letters: AbstractExchange, queue: str, message: DeliveredMessage, reason: str) -> None:
+async def dead_letter(
+    dead_letters: AbstractExchange,
+    queue: str,
+    message: DeliveredMessage,
+    reason: str,
+    details: Mapping[str, Any] | None = None,
+) -> None:
     """Publish ``message`` of ``queue`` as it came, with ``reason``; returns once the broker has confirmed it.
+
+    Args:
+        dead_letters: the exchange of dead letters.
+        queue: where the message was.
+        message: as delivered. Headers of its own that cannot be sent again are left out.
+        reason: for people; cut at 1000 characters.
+        details: more headers, for programs.
 
     Raises whatever aio-pika raises when it is not confirmed; the original must then stay unacknowledged.
     """
@@ -21,9 +39,10 @@ async def dead_letter(dead_letters: AbstractExchange, queue: str, message: Deliv
         Message(
             message.body,
             headers={
-                **(properties.headers or {}),
+                **_repeatable(properties.headers or {}),
                 REASON_HEADER: reason[:_REASON_LIMIT],
                 QUEUE_HEADER: queue,
+                **(details or {}),
             },
             content_type=properties.content_type,
             content_encoding=properties.content_encoding,
@@ -37,3 +56,12 @@ async def dead_letter(dead_letters: AbstractExchange, queue: str, message: Deliv
         queue,
         mandatory=True,
     )
+
+
+def _repeatable(headers: dict[str, Any]) -> dict[str, Any]:
+    """``headers``, unless the library that read them cannot write them, or could not beside a reason."""
+    try:
+        size = len(encode.field_table(headers))
+    except (TypeError, ValueError, OverflowError, struct.error):
+        return {}
+    return headers if size <= _HEADERS_LIMIT_BYTES else {}

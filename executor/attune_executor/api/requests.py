@@ -1,28 +1,22 @@
 """The body of a submission, from bytes to requests. Parameters stay the bytes they are: never parsed into objects."""
 
 import re
-from typing import Annotated, Any, Final
+from typing import Any, Final
 
-from msgspec import UNSET, DecodeError, Meta, Raw, Struct, UnsetType, ValidationError, json
+from msgspec import UNSET, DecodeError, Raw, Struct, UnsetType, ValidationError, json
 from pydantic import BaseModel, ConfigDict, Field
 
 from attune_executor.api.errors import invalid
 from attune_executor.domain.submission import ExecutionRequest
-from attune_executor.wire.storable import MAX_DEPTH, flaw
-
-_NO_PARAMETERS: Final = b"{}"
-MAX_KEY_LENGTH: Final = 255
-# What a database text can hold: everything but control characters, NUL above all.
-_TEXT: Final = r"^[^\x00-\x1f\x7f]*$"
-
-ActionRef = Annotated[str, Meta(min_length=1, max_length=253, pattern=_TEXT)]
-Key = Annotated[str, Meta(min_length=1, max_length=MAX_KEY_LENGTH, pattern=_TEXT)]
-
-
-class _Execution(Struct, forbid_unknown_fields=True):
-    action_ref: ActionRef
-    parameters: Raw = Raw(_NO_PARAMETERS)
-    idempotency_key: Key | None = None
+from attune_executor.wire.requests import (
+    MAX_KEY_LENGTH,
+    NO_PARAMETERS,
+    ActionRef,
+    Key,
+    RequestedExecution,
+    parameters_flaw,
+)
+from attune_executor.wire.storable import MAX_DEPTH
 
 
 class _Body(Struct, forbid_unknown_fields=True):
@@ -31,7 +25,7 @@ class _Body(Struct, forbid_unknown_fields=True):
     action_ref: ActionRef | UnsetType = UNSET
     parameters: Raw | UnsetType = UNSET
     idempotency_key: Key | UnsetType | None = UNSET
-    executions: list[_Execution] | UnsetType = UNSET
+    executions: list[RequestedExecution] | UnsetType = UNSET
 
 
 # msgspec ends its text with the path of the value, and names a field there that is missing or unknown.
@@ -89,7 +83,7 @@ def read_submission(body: bytes, header_key: str | None, max_batch: int) -> tupl
         key = None if isinstance(parsed.idempotency_key, UnsetType) else parsed.idempotency_key
         if key and header_key and key != header_key:
             raise invalid("The Idempotency-Key header and idempotency_key differ: send one of them", "idempotency_key")
-        parameters = _NO_PARAMETERS if isinstance(parsed.parameters, UnsetType) else bytes(parsed.parameters)
+        parameters = NO_PARAMETERS if isinstance(parsed.parameters, UnsetType) else bytes(parsed.parameters)
         return [_request(parsed.action_ref, parameters, key or _checked_key(header_key), "parameters")], False
     if not all(
         isinstance(field, UnsetType) for field in (parsed.action_ref, parsed.parameters, parsed.idempotency_key)
@@ -112,10 +106,8 @@ def read_submission(body: bytes, header_key: str | None, max_batch: int) -> tupl
 
 def _request(action_ref: str, parameters: bytes, key: str | None, field: str) -> ExecutionRequest:
     parameters = parameters.strip()
-    if not parameters.startswith(b"{"):
-        raise invalid(f"Expected `object` - at `$.{field}`", field)
-    if (reason := flaw(parameters)) is not None:
-        raise invalid(f"Cannot be stored: {reason} - at `$.{field}`", field)
+    if (problem := parameters_flaw(parameters)) is not None:
+        raise invalid(f"{problem} - at `$.{field}`", field)
     return ExecutionRequest(action_ref, parameters, key)
 
 

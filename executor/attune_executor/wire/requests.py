@@ -58,8 +58,8 @@ def encode_requests(requests: Sequence[ExecutionRequest], source_service: str) -
 def decode_requests(body: bytes) -> list[ExecutionRequest]:
     """What a client requests.
 
-    A request that names no idempotency key gets ``amqp:<message_id>:<index>``, index from 0: the same message, published
-    or delivered again, is the same executions.
+    A request that names no idempotency key gets ``amqp:<message_id>:<index>``, index from 0: the same message,
+    published or delivered again, is the same executions.
 
     Raises:
         MalformedMessageError: when ``body`` is anything else, or one of its executions cannot be kept.
