@@ -1,0 +1,23 @@
+"""Every row, by its key, in the order in which they run."""
+
+from collections.abc import Mapping
+
+from bench.peers import celery, dramatiq, pgqueuer, procrastinate, taskiq
+from bench.peers.peer import Peer
+from bench.rows.peer import PeerRow
+from bench.rows.row import Row
+from bench.rows.throughput import MANY_QUEUES, ONE_QUEUE, VERY_MANY_QUEUES
+
+_PEERS: tuple[Peer, ...] = (
+    pgqueuer.MANY_LIMITED,
+    pgqueuer.ONE_LIMITED,
+    pgqueuer.UNLIMITED,
+    procrastinate.PROCRASTINATE,
+    taskiq.KEEPING,
+    taskiq.FORGETTING,
+    dramatiq.DRAMATIQ,
+    celery.KEEPING,
+    celery.FORGETTING,
+)
+_ROWS: tuple[Row, ...] = (MANY_QUEUES, ONE_QUEUE, VERY_MANY_QUEUES, *map(PeerRow, _PEERS))
+ROWS: Mapping[str, Row] = {row.key: row for row in _ROWS}

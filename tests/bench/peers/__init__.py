@@ -1,0 +1,1 @@
+"""Other systems, each set up as its own documentation recommends for many short tasks."""
