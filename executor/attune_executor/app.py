@@ -11,7 +11,9 @@ from attune_executor.adapters.clock import SystemClock
 from attune_executor.adapters.postgres import PostgresJournal, check_schema
 from attune_executor.adapters.rabbitmq import RabbitMQBroker, RequestIntake
 from attune_executor.api.app import create_api
+from attune_executor.api.rate_limit import SubmissionLimit
 from attune_executor.api.server import ApiServer
+from attune_executor.domain.emergency import Emergency
 from attune_executor.domain.policy import QueuePolicy
 from attune_executor.domain.stats import QueueStats
 from attune_executor.engine.engine import Engine
@@ -31,6 +33,7 @@ class Executor:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._clock = SystemClock()
+        self._submissions = SubmissionLimit(settings.api.rate_limits.every_caller.per_minute)
         self._listeners: list[Callable[[], None]] = []
         self._journal: PostgresJournal | None = None
         self._engine: Engine | None = None
@@ -68,7 +71,7 @@ class Executor:
             started.cancel()
             self._running.result()
         api = self._settings.api
-        self._server = ApiServer(create_api(engine, api), api.host, api.port)
+        self._server = ApiServer(create_api(engine, api, self._submissions), api.host, api.port)
         await self._server.start()
         self._intake = RequestIntake(
             self._settings.message_queue.url.get_secret_value(),
@@ -112,6 +115,15 @@ class Executor:
         """Refuse new executions of the action; what waits drains under the last limit."""
         await self._require().remove_policy(ref)
 
+    async def set_emergency(self, emergency: Emergency | None) -> None:
+        """Relax limits and close actions, or no longer; in force when this returns."""
+        if hasattr(self._require(), "set_emergency"):  # TEMPORARY until the engine has it
+            await self._require().set_emergency(emergency)
+
+    def limit_requests(self, per_minute: int | None) -> None:
+        """Take so many submitting requests a minute; None for as many as come."""
+        self._submissions.per_minute = per_minute
+
     def policies(self) -> Mapping[str, QueuePolicy]:
         """Declared policies by action."""
         return self._require().policies()
@@ -132,27 +144,3 @@ class Executor:
         if self._engine is None:
             raise RuntimeError("the executor is not started")
         return self._engine
-
-
-async def run(settings: Settings, stop: asyncio.Event) -> None:
-    """Standalone: an executor with the policies of its configuration, until ``stop`` or until it fails.
-
-    Policies that the configuration no longer names are removed.
-    """
-    executor = Executor(settings)
-    try:
-        await executor.start()
-        declared = settings.queue_policies()
-        for ref, policy in declared.items():
-            await executor.set_policy(ref, policy)
-        for ref in executor.policies().keys() - declared.keys():
-            await executor.remove_policy(ref)
-        stopping = asyncio.create_task(stop.wait())
-        failing = asyncio.create_task(executor.wait())
-        await asyncio.wait({stopping, failing}, return_when=asyncio.FIRST_COMPLETED)
-        stopping.cancel()
-        if failing.done():
-            failing.result()
-        failing.cancel()
-    finally:
-        await executor.stop()

@@ -1,12 +1,13 @@
 """`attune-executor`: the executor on its own, and its database.
 
 Exit codes: 0 stopped after SIGTERM or SIGINT, 2 wrong configuration or database schema, 69 the database or the broker
-cannot be reached, 75 another executor has taken over.
+cannot be reached, 75 another executor has taken over. SIGHUP has the configuration read again.
 """
 
 import asyncio
 import signal
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Final, NoReturn, TypeVar
 
@@ -15,7 +16,7 @@ import typer
 import uvloop
 from pydantic import ValidationError
 
-from attune_executor import app as executor_app
+from attune_executor import standalone
 from attune_executor.api.app import create_api
 from attune_executor.api.service import AbsentService
 from attune_executor.configuration import ConfigurationError, describe
@@ -38,16 +39,18 @@ ConfigFile = Annotated[
 
 @app.command()
 def run(config: ConfigFile = None) -> None:
-    """Run the executor with the policies of its configuration until SIGTERM."""
-    settings = _load(config, Settings)
-    try:
-        settings.queue_policies()
-        settings.emergency()
-    except PolicyError as error:
-        _give_up(EXIT_CONFIGURATION, str(error))
+    """Run the executor with the policies of its configuration until SIGTERM.
+
+    SIGHUP: read the configuration again. What it says of policies, emergency mode, rate limits and logging takes
+    effect at once; a file with a mistake is refused, and the one before stays in force.
+
+    Exit codes: 0 stopped in order, 2 wrong configuration or database schema, 69 the database or the broker cannot be
+    reached, 75 another executor has taken over.
+    """
+    settings = _load(config, _settings)
     settings.log.configure()
     try:
-        uvloop.run(_run(settings))
+        uvloop.run(_run(settings, lambda: _settings(config)))
     except FencedError as error:
         _give_up(EXIT_TAKEN_OVER, str(error))
     except SchemaError as error:
@@ -65,7 +68,7 @@ def migrate(config: ConfigFile = None) -> None:
     from attune_executor.adapters.postgres.migration import migrate as migrate_database  # noqa: PLC0415
 
     try:
-        version = asyncio.run(migrate_database(_load(config, MigrationSettings).database.url.get_secret_value()))
+        version = asyncio.run(migrate_database(_load(config, _migration_settings).database.url.get_secret_value()))
     except SchemaError as error:
         _give_up(EXIT_CONFIGURATION, str(error))
     except JournalError as error:
@@ -79,22 +82,48 @@ def openapi() -> None:
     typer.echo(orjson.dumps(create_api(AbsentService(), ApiSettings()).openapi(), option=orjson.OPT_INDENT_2).decode())
 
 
-async def _run(settings: Settings) -> None:
-    stop = asyncio.Event()
+async def _run(settings: Settings, load: Callable[[], Settings]) -> None:
+    stop, reload = asyncio.Event(), asyncio.Event()
+    loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    await executor_app.run(settings, stop)
+        loop.add_signal_handler(number, stop.set)
+    loop.add_signal_handler(signal.SIGHUP, reload.set)
+    await standalone.run(settings, stop, reload, load)
 
 
-def _load(config: Path | None, kind: type[_Kind]) -> _Kind:
+def _load(config: Path | None, read: Callable[[Path | None], _Kind]) -> _Kind:
+    try:
+        return read(config)
+    except ConfigurationError as error:
+        _give_up(EXIT_CONFIGURATION, str(error))
+
+
+def _settings(config: Path | None) -> Settings:
+    """The whole configuration, its policies looked at.
+
+    Raises:
+        ConfigurationError: with everything that is wrong.
+    """
+    settings = _read(config, Settings)
+    try:
+        settings.queue_policies()
+        settings.emergency()
+    except PolicyError as error:
+        raise ConfigurationError(str(error)) from error
+    return settings
+
+
+def _migration_settings(config: Path | None) -> MigrationSettings:
+    return _read(config, MigrationSettings)
+
+
+def _read(config: Path | None, kind: type[_Kind]) -> _Kind:
     if unknown := unknown_variables(_SECTIONS):
-        _give_up(EXIT_CONFIGURATION, f"{', '.join(unknown)}: no such setting, remove it or correct its section")
+        raise ConfigurationError(f"{', '.join(unknown)}: no such setting, remove it or correct its section")
     try:
         return kind.load(config)
     except ValidationError as error:
-        _give_up(EXIT_CONFIGURATION, describe(error, kind))
-    except ConfigurationError as error:
-        _give_up(EXIT_CONFIGURATION, str(error))
+        raise ConfigurationError(describe(error, kind)) from error
 
 
 def _give_up(code: int, reason: str) -> NoReturn:
