@@ -94,6 +94,17 @@ class WorkerEnded(msgspec.Struct, frozen=True, tag="worker_ended"):
     at: float
 
 
+class Woke(msgspec.Struct, frozen=True, tag="woke"):
+    """A paused executor went on after another one had taken its queues over.
+
+    ``exit_code`` is what it ended with; None where it did not end within the time that it was given.
+    """
+
+    pid: int
+    at: float
+    exit_code: int | None
+
+
 class LimitSet(msgspec.Struct, frozen=True, tag="limit_set"):
     """A concurrency limit, in force somewhere between ``asked_at`` and ``in_force_at`` and from then on."""
 
@@ -103,7 +114,9 @@ class LimitSet(msgspec.Struct, frozen=True, tag="limit_set"):
     in_force_at: float
 
 
-Event: TypeAlias = Submitted | Answered | CancelAsked | RunStarted | RunEnded | Disturbed | WorkerEnded | LimitSet
+Event: TypeAlias = (
+    Submitted | Answered | CancelAsked | RunStarted | RunEnded | Disturbed | WorkerEnded | Woke | LimitSet
+)
 
 _encoder = msgspec.json.Encoder()
 _decoder = msgspec.json.Decoder[Event](Event)

@@ -17,6 +17,7 @@ from chaos.history import (
     RunEnded,
     RunStarted,
     Submitted,
+    Woke,
     WorkerEnded,
 )
 
@@ -72,6 +73,7 @@ class Case:
     rows: dict[str, list[Row]]
     disturbances: list[Disturbed]
     limits: dict[str, list[LimitSet]]
+    awoken: list[Woke]
 
     @classmethod
     def of(cls, history: History, final: Final) -> Self:
@@ -83,7 +85,7 @@ class Case:
         for change in _of_kind(history, LimitSet):
             limits[change.action].append(change)
         disturbances = sorted(_of_kind(history, Disturbed), key=lambda event: event.at)
-        return cls(final, _requests(history), _runs(history), rows, disturbances, limits)
+        return cls(final, _requests(history), _runs(history), rows, disturbances, limits, list(_of_kind(history, Woke)))
 
     def slots_of(self, row: Row) -> Slots:
         """Whose limit and order the execution is under."""

@@ -30,6 +30,9 @@ class Kind(StrEnum):
     OVER_LIMIT = "over_limit"
     """More executions of an action ran at a time than its limit."""
 
+    NOT_FENCED = "not_fenced"
+    """An executor that had been paused and replaced woke up, and did not stand down."""
+
 
 class Violation(NamedTuple):
     """One finding, with what a person needs to look it up."""

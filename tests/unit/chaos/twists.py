@@ -11,7 +11,7 @@ import msgspec
 
 from chaos.checker import Kind
 from chaos.final import Row, Totals
-from chaos.history import Answered, CancelAsked, LimitSet, Outcome, RunEnded, RunStarted, Submitted
+from chaos.history import Answered, CancelAsked, LimitSet, Outcome, RunEnded, RunStarted, Submitted, Woke
 from unit.chaos.toy import TICK, Story
 
 Twist = Callable[[Story, int], None]
@@ -152,6 +152,10 @@ def one_too_many(story: Story, pick: int) -> None:
         _change(story, each, ended_at=end + TICK)
 
 
+def stayed(story: Story, pick: int) -> None:
+    story.events.append(Woke(pick, story.at, None))
+
+
 TWISTS: Final[dict[Twist, Kind]] = {
     row_gone: Kind.LOST,
     still_running: Kind.UNFINISHED,
@@ -169,4 +173,5 @@ TWISTS: Final[dict[Twist, Kind]] = {
     overtaken_at_dispatch: Kind.DISPATCH_ORDER,
     overtaken_at_the_start: Kind.START_ORDER,
     one_too_many: Kind.OVER_LIMIT,
+    stayed: Kind.NOT_FENCED,
 }

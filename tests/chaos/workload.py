@@ -1,0 +1,39 @@
+"""What is submitted while things are killed: actions with different limits and work times."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+
+@dataclass(frozen=True)
+class Load:
+    """One action and the demand for it.
+
+    Attributes:
+        ref: the action, one of `chaos.actions`.
+        limit: its concurrency, in each group where it has groups.
+        longest_seconds: an execution works for any time up to this.
+        weight: its share of the submissions.
+        groups: values of the parameter that divides its queue; empty: undivided.
+    """
+
+    ref: str
+    limit: int
+    longest_seconds: float
+    weight: int
+    groups: tuple[str, ...] = ()
+
+    def policy(self, max_queue_length: int) -> Mapping[str, Any]:
+        """The action's entry under `policies.actions`."""
+        policy: dict[str, Any] = {"concurrency_limit": self.limit, "max_queue_length": max_queue_length}
+        if self.groups:
+            policy["group_by"] = ["group"]
+        return policy
+
+
+WORKLOAD: Final = (
+    Load("chaos.narrow", limit=1, longest_seconds=0.06, weight=3),
+    Load("chaos.steady", limit=3, longest_seconds=0.4, weight=2),
+    Load("chaos.wide", limit=10, longest_seconds=0.3, weight=5),
+    Load("chaos.blocking", limit=4, longest_seconds=0.2, weight=2),
+)
