@@ -27,7 +27,7 @@ $(UV):
 demo: .venv ## The whole path on a real cluster: policies, bursts, scaling workers, a killed leader
 	@$(TESTBED) demo
 
-bench: .venv ## How fast: Attune and six other systems, on this machine; BENCH="--size small --only a,b" for less
+bench: .venv ## How fast: Attune and five other systems, on this machine; BENCH="--size small --only a,b" for less
 	@$(RUN) python -m bench $(BENCH)
 
 test: .venv check ## Every test: unit, contract, integration, cluster; starts and stops all it needs

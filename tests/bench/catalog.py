@@ -4,6 +4,9 @@ from collections.abc import Mapping
 
 from bench.peers import celery, dramatiq, pgqueuer, procrastinate, taskiq
 from bench.peers.peer import Peer
+from bench.rows.backlog import Backlog
+from bench.rows.fairness import Fairness
+from bench.rows.handoff import Handoff
 from bench.rows.peer import PeerRow
 from bench.rows.row import Row
 from bench.rows.throughput import MANY_QUEUES, ONE_QUEUE, VERY_MANY_QUEUES
@@ -19,5 +22,13 @@ _PEERS: tuple[Peer, ...] = (
     celery.KEEPING,
     celery.FORGETTING,
 )
-_ROWS: tuple[Row, ...] = (MANY_QUEUES, ONE_QUEUE, VERY_MANY_QUEUES, *map(PeerRow, _PEERS))
+_ROWS: tuple[Row, ...] = (
+    MANY_QUEUES,
+    ONE_QUEUE,
+    Handoff(),
+    Backlog(),
+    VERY_MANY_QUEUES,
+    Fairness(),
+    *map(PeerRow, _PEERS),
+)
 ROWS: Mapping[str, Row] = {row.key: row for row in _ROWS}

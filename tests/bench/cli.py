@@ -11,7 +11,7 @@ from rich.console import Console
 from bench.catalog import ROWS
 from bench.ground import Servers
 from bench.profile import Profiler
-from bench.results import save
+from bench.results import Measurement, save
 from bench.rows.row import Bench
 from bench.sizes import SIZES, SizeName
 from bench.table import table
@@ -41,6 +41,7 @@ def bench(
         raise typer.BadParameter(f"no row {', '.join(unknown)}; there are {', '.join(ROWS)}", param_hint="--only")
     console = Console(width=None if sys.stdout.isatty() else _WIDTH)
     state = Bench(SIZES[size], Profiler(_FOLDER / "profiles", console) if profile else None)
+    measurements: list[Measurement] = []
     started = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
     with Servers() as servers:
         environment = {"started": started, "size": size.value, "profiled": profile, **servers.environment()}
@@ -49,8 +50,7 @@ def bench(
             if state.profiler:
                 state.profiler.row = key
             with servers.ground() as ground, step(f"({key}) {row.title}") as shown:
-                state.found[key] = row.measure(ground, state, shown)
-    measurements = list(state.found.values())
+                measurements.append(row.measure(ground, state, shown))
     console.print(table(environment, measurements))
     file = out or _FOLDER / f"{started.replace(':', '')}-{size.value}.json"
     save(file, environment, measurements)

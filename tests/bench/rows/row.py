@@ -1,7 +1,8 @@
 """What a row of the benchmark is."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 from bench.ground import Ground
@@ -11,13 +12,12 @@ from bench.sizes import Size
 from testbed.progress import Step
 
 
-@dataclass
+@dataclass(frozen=True)
 class Bench:
-    """What a row is given: how much to do, who watches, and what the rows before it found."""
+    """What a row is given: how much to do, and who watches."""
 
     size: Size
     profiler: Profiler | None = None
-    found: dict[str, Measurement] = field(default_factory=dict[str, Measurement])
 
 
 class Row(Protocol):
@@ -45,3 +45,8 @@ def by_part(cpu: Mapping[str, float]) -> dict[str, float]:
         part = name.split()[0]
         parts[part] = parts.get(part, 0) + seconds
     return parts
+
+
+def percentile(values: Sequence[float], percent: float) -> float:
+    """The smallest of the values that at least so many percent do not exceed (nearest rank); of at least one value."""
+    return sorted(values)[max(0, math.ceil(len(values) * percent / 100) - 1)]
