@@ -8,9 +8,28 @@ import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+import aio_pika
+from aio_pika.abc import AbstractChannel, AbstractConnection, AbstractIncomingMessage
+
 from attune_executor.adapters.rabbitmq import RabbitMQBroker
+from attune_executor.adapters.rabbitmq.company import WORK_SECONDS
+from attune_executor.amqp.topology import (
+    EXECUTIONS_EXCHANGE,
+    ROLL_CALL_KEY,
+    QueueType,
+    completed_queue_name,
+    control_key,
+    declare,
+    declare_pool,
+    declare_reports,
+    pool_queue_name,
+    status_queue_name,
+)
 from attune_executor.domain.records import Finished, Started
-from attune_executor.ports.broker import Dispatch, WorkerReport
+from attune_executor.domain.workers import Heartbeat
+from attune_executor.ports.broker import Cancel, Dispatch, WorkerReport
+from attune_executor.wire.envelope import WireMessage
+from attune_executor.wire.messages import Reports, decode_reports, encode_cancels, encode_dispatches, encode_roll_call
 
 PROGRAM = Path(sys.executable).with_name("attune-worker")
 DEADLINE_SECONDS = 30
@@ -73,10 +92,79 @@ class WorkerProcess:
             await self.process.wait()
 
 
+class ShardOwner:
+    """The owner of one shard: everything that workers tell it, in the order of each queue."""
+
+    def __init__(self, connection: AbstractConnection, channel: AbstractChannel, shard: int) -> None:
+        self._connection = connection
+        self._channel = channel
+        self._shard = shard
+        self.heard = list[Reports]()
+        self.started = list[Started]()
+
+    @classmethod
+    async def connect(cls, url: str, shard: int) -> "ShardOwner":
+        connection = await aio_pika.connect(url)
+        channel = await connection.channel()
+        owner = cls(connection, channel, shard)
+        await declare(channel, QueueType.CLASSIC)
+        await declare_reports(channel, shard, QueueType.CLASSIC)
+        await declare_pool(channel, POOL, QueueType.CLASSIC)
+        await (await channel.get_queue(completed_queue_name(shard))).consume(owner._hear, no_ack=True)
+        await (await channel.get_queue(status_queue_name(shard))).consume(owner._hear_status, no_ack=True)
+        return owner
+
+    async def close(self) -> None:
+        await self._connection.close()
+
+    @property
+    def finished(self) -> dict[int, Finished]:
+        """The last that was reported of each execution."""
+        return {record.execution_id: record for reports in self.heard for record in reports.finished}
+
+    @property
+    def heartbeats(self) -> list[Heartbeat]:
+        return [reports.heartbeat for reports in self.heard if reports.heartbeat is not None]
+
+    async def dispatch(self, *dispatches: Dispatch) -> None:
+        """All in one message."""
+        await self._publish(pool_queue_name(POOL), encode_dispatches(dispatches, self._shard))
+
+    async def cancel(self, *executions: tuple[int, int]) -> None:
+        await self._publish(control_key(POOL), encode_cancels([Cancel(POOL, *key) for key in executions]))
+
+    async def heartbeat(self) -> Heartbeat:
+        """What the only worker answers to a roll call."""
+        before = len(self.heartbeats)
+        await self._publish(ROLL_CALL_KEY, encode_roll_call(self._shard))
+        await until(lambda: len(self.heartbeats) > before, "an answer to the roll call")
+        return self.heartbeats[-1]
+
+    async def wait_for(self, *ids: int) -> None:
+        await until(lambda: set(ids) <= set(self.finished), f"completions of {ids}; heard {self.heard}")
+
+    async def until_started(self, *ids: int) -> None:
+        await until(
+            lambda: set(ids) <= {record.execution_id for record in self.started}, f"{ids} started: {self.started}"
+        )
+
+    async def _publish(self, routing_key: str, message: WireMessage) -> None:
+        exchange = await self._channel.get_exchange(EXECUTIONS_EXCHANGE, ensure=False)
+        await exchange.publish(aio_pika.Message(message.body), routing_key)
+
+    async def _hear(self, message: AbstractIncomingMessage) -> None:
+        self.heard.append(decode_reports(message.body))
+
+    async def _hear_status(self, message: AbstractIncomingMessage) -> None:
+        self.started.extend(decode_reports(message.body).started)
+
+
 class Executor:
     """The executor's side: dispatches, and acknowledges every report as it comes."""
 
-    def __init__(self, broker: RabbitMQBroker) -> None:
+    def __init__(self, broker: RabbitMQBroker, together: int = 1) -> None:
+        # As long as so many of them share a message.
+        self._expected_seconds = 0.99 * WORK_SECONDS / together
         self.broker = broker
         self.started = list[Started]()
         self.finished = list[Finished]()
@@ -92,7 +180,10 @@ class Executor:
 
     async def dispatch(self, *executions: tuple[int, str, bytes], attempt: int = 1) -> None:
         await self.broker.publish(
-            [Dispatch(number, ref, attempt, POOL, parameters) for number, ref, parameters in executions]
+            [
+                Dispatch(number, ref, attempt, POOL, parameters, expected_seconds=self._expected_seconds)
+                for number, ref, parameters in executions
+            ]
         )
 
     def done(self, *ids: int) -> bool:
