@@ -23,11 +23,10 @@ class MemoryJournalRig:
         return self._store.stats.get(action_id)
 
     async def end_by_operator(self, execution_id: int) -> None:
-        row = self._store.executions[execution_id]
-        row.stored = row.stored._replace(status=ExecutionStatus.FAILED, result=b'{"error": "manually failed"}')
+        self._store.end(execution_id, ExecutionStatus.FAILED, b'{"error": "manually failed"}')
 
     async def disable(self, ref: str) -> None:
-        self._store.actions[ref].enabled = False
+        self._store.enable(ref, False)
 
     async def orders(self, execution_id: int) -> tuple[int | None, int | None]:
         row = self._store.executions[execution_id]

@@ -8,13 +8,28 @@ from urllib.parse import quote, urlsplit
 
 import aio_pika
 import httpx
-from aio_pika.abc import AbstractChannel, AbstractConnection, AbstractIncomingMessage
+from aio_pika.abc import AbstractChannel, AbstractConnection, AbstractIncomingMessage, AbstractQueue
 
 from attune_executor.adapters.rabbitmq import RabbitMQBroker
-from attune_executor.amqp.topology import COMPLETED_QUEUE, EXECUTIONS_EXCHANGE, STATUS_QUEUE, QueueType, pool_queue_name
+from attune_executor.amqp.topology import (
+    COMPLETED_QUEUE,
+    EXECUTIONS_EXCHANGE,
+    STATUS_QUEUE,
+    QueueType,
+    declare_control,
+    pool_queue_name,
+)
 from attune_executor.domain.records import Finished, Started
+from attune_executor.domain.workers import Heartbeat
 from attune_executor.ports.broker import Dispatch
-from attune_executor.wire.messages import decode_dispatches, encode_completions, encode_starts
+from attune_executor.wire.messages import (
+    Control,
+    decode_control,
+    decode_dispatches,
+    encode_completions,
+    encode_heartbeat,
+    encode_starts,
+)
 
 DEADLINE_SECONDS = 20
 
@@ -29,13 +44,13 @@ class RabbitMQRig:
         self._queue_type = queue_type
         self._connection: AbstractConnection | None = None
         self._channel: AbstractChannel | None = None
+        self._control: AbstractQueue | None = None
 
-    def broker(self, *, prefetch: int = 500, executions_per_message: int = 1) -> RabbitMQBroker:
+    def broker(self, *, prefetch: int = 500) -> RabbitMQBroker:
         return RabbitMQBroker(
             self.url,
             queue_type=self._queue_type,
             prefetch=prefetch,
-            executions_per_message=executions_per_message,
         )
 
     async def channel(self) -> AbstractChannel:
@@ -64,16 +79,45 @@ class RabbitMQRig:
         while len(received) < count:
             _, assignments = decode_dispatches((await self.take(pool_queue_name(pool))).body)
             received.extend(
-                Dispatch(each.execution_id, each.action_ref, each.attempt, pool, each.parameters)
+                Dispatch(
+                    each.execution_id,
+                    each.action_ref,
+                    each.attempt,
+                    pool,
+                    each.parameters,
+                    each.timeout_seconds,
+                    each.at_most_once,
+                )
                 for each in assignments
             )
         return received
 
-    async def report(self, *, started: Sequence[Started] = (), finished: Sequence[Finished] = ()) -> None:
+    async def report(
+        self,
+        *,
+        started: Sequence[Started] = (),
+        finished: Sequence[Finished] = (),
+        heartbeat: Heartbeat | None = None,
+    ) -> None:
+        if heartbeat:
+            await self.publish(COMPLETED_QUEUE, encode_heartbeat(heartbeat).body)
         if started:
             await self.publish(STATUS_QUEUE, encode_starts(started[0].worker, started).body)
         if finished:
             await self.publish(COMPLETED_QUEUE, encode_completions(finished[0].worker or "", finished).body)
+
+    async def listen(self, pool: str) -> None:
+        self._control = await declare_control(await self.channel(), pool, "listener")
+
+    async def _control_message(self) -> Control:
+        assert self._control is not None, "listen first"
+        return decode_control((await self.take(self._control.name)).body)
+
+    async def roll_called(self) -> bool:
+        return (await self._control_message()).roll_call is not None
+
+    async def told_to_stop(self) -> list[tuple[int, int]]:
+        return list((await self._control_message()).cancelled)
 
     def connections(self) -> dict[str, str]:
         """The connections of the broker under test that the server knows: the names they gave themselves, its own."""

@@ -9,7 +9,8 @@ import pytest
 from attune_executor.amqp.topology import QueueType
 from attune_executor.domain.execution import ExecutionStatus
 from attune_executor.domain.records import Finished, Started
-from attune_executor.ports.broker import Broker, BrokerError, DeliveryMark, Dispatch, WorkerReport
+from attune_executor.domain.workers import Heartbeat
+from attune_executor.ports.broker import Broker, BrokerError, Cancel, DeliveryMark, Dispatch, WorkerReport
 from contract.broker_rig import BrokerRig
 from contract.memory_broker_rig import MemoryBrokerRig
 from contract.rabbitmq_broker_rig import RabbitMQRig
@@ -134,6 +135,40 @@ async def test_reports_say_what_the_worker_said(rig: BrokerRig) -> None:
         await heard.wait_for(2)
     assert [list(report.finished) for report in heard] == [completions, []]
     assert [list(report.started) for report in heard] == [[], starts]
+
+
+async def test_a_heartbeat_comes_behind_the_completions_before_it(rig: BrokerRig) -> None:
+    heartbeat = Heartbeat("worker-1", POOL, 10, draining=False, held=[(7, 1), (8, 2)])
+    async with owner(rig) as (_, heard):
+        await rig.report(finished=[finished(1)])
+        await rig.report(heartbeat=heartbeat)
+        await heard.wait_for(2)
+    assert [report.heartbeat for report in heard] == [None, heartbeat]
+
+
+async def test_workers_hear_roll_calls_and_what_to_stop_in_their_pool(rig: BrokerRig) -> None:
+    async with owner(rig) as (broker, _):
+        await broker.ensure_pool(POOL)
+        await rig.listen(POOL)
+        await broker.call_roll()
+        assert await rig.roll_called()
+        await broker.cancel([Cancel("elsewhere", 1, 1), Cancel(POOL, 2, 3), Cancel(POOL, 4, 1)])
+        assert await rig.told_to_stop() == [(2, 3), (4, 1)]
+
+
+async def test_telling_workers_where_there_are_none_is_no_error(rig: BrokerRig) -> None:
+    async with owner(rig) as (broker, _):
+        await broker.call_roll()
+        await broker.cancel([Cancel(POOL, 1, 1)])
+        assert broker.connected
+
+
+async def test_a_dispatch_says_how_long_it_may_take_and_whether_it_may_be_repeated(rig: BrokerRig) -> None:
+    sent = [dispatch(1)._replace(timeout_seconds=1.5), dispatch(2)._replace(at_most_once=True)]
+    async with owner(rig) as (broker, _):
+        await broker.ensure_pool(POOL)
+        await broker.publish(sent)
+    assert await rig.receive(POOL, 2) == sent
 
 
 async def test_marks_ascend_on_one_channel_in_the_order_of_reports(rig: BrokerRig) -> None:

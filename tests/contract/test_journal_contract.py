@@ -7,17 +7,47 @@ from collections.abc import AsyncIterator
 import pytest
 
 from attune_executor.domain.execution import TERMINAL, ExecutionStatus
-from attune_executor.domain.policy import Admission, QueuePolicy
-from attune_executor.domain.records import Accepted, Dispatched, Finished, Started, TurnRecord
+from attune_executor.domain.policy import Admission, QueuePolicy, RateLimit, RetryPolicy, WorkerLost
+from attune_executor.domain.rate_meter import RateMark
+from attune_executor.domain.records import (
+    Accepted,
+    Dispatched,
+    Finished,
+    Postponed,
+    RateMarks,
+    Started,
+    TurnRecord,
+)
 from attune_executor.domain.stats import Load, QueueStats
-from attune_executor.ports.journal import FencedError, Journal, JournalError, OpenExecution, StoredExecution
+from attune_executor.ports.journal import (
+    EndedElsewhere,
+    FencedError,
+    Journal,
+    JournalError,
+    OpenExecution,
+    OperatorChanges,
+    StoredExecution,
+)
 from contract.journal_rig import JournalRig
 from contract.memory_journal_rig import MemoryJournalRig
 from contract.postgres_journal_rig import PostgresJournalRig
 
 REF = "core.echo"
 NOW = 1_700_000_000.25
-POLICY = QueuePolicy(concurrency=3, max_queue_length=7, admission=Admission.HOLD, pool="gpu", peak_window_seconds=90)
+POLICY = QueuePolicy(
+    concurrency=3,
+    max_queue_length=7,
+    admission=Admission.HOLD,
+    pool="gpu",
+    peak_window_seconds=90,
+    queue_timeout_seconds=None,
+    execution_timeout_seconds=1.5,
+    group_by=("tenant", "zone"),
+    rate_limit=RateLimit(10, 0.5),
+    priority=2,
+    tags=("low-priority",),
+    retry=RetryPolicy(3, 0.25, WorkerLost.FAIL),
+)
 
 
 @pytest.fixture(params=["memory", "postgres"])
@@ -63,6 +93,12 @@ async def stored(journal: Journal, execution_id: int) -> StoredExecution:
     found = await journal.execution(execution_id)
     assert found is not None
     return found
+
+
+async def told(journal: Journal) -> OperatorChanges | None:
+    """What an operator did, None where that is nothing."""
+    changes = await journal.operator_changes()
+    return changes if changes.ended or changes.enabled else None
 
 
 async def all_open(journal: Journal) -> list[OpenExecution]:
@@ -263,6 +299,65 @@ async def test_idempotency_keys_are_found(journal: Journal, action: int) -> None
     found = await journal.find_idempotent(["b", "never", "b"])
     assert {key: row.execution_id for key, row in found.items()} == {"b": 2}
     assert await journal.find_idempotent([]) == {}
+
+
+async def test_groups_failures_and_cancels_are_kept_for_the_next_owner(journal: Journal, action: int) -> None:
+    await journal.commit(TurnRecord(accepted=[accepted(1, action)._replace(group_key='["a"]'), accepted(2, action)]))
+    await journal.commit(
+        TurnRecord(dispatched=[Dispatched(1, 1, 1), Dispatched(2, 1, 2)], publish_order=2, confirmed_order=2)
+    )
+    await journal.commit(TurnRecord(postponed=[Postponed(1, 1, NOW + 30)], cancelling=[2]))
+    first, second = await all_open(journal)
+    assert (first.group_key, first.status, first.failures, first.retry_at, first.cancelling) == (
+        '["a"]',
+        ExecutionStatus.SCHEDULED,
+        1,
+        NOW + 30,
+        False,
+    )
+    assert (second.group_key, second.failures, second.retry_at, second.cancelling) == (None, 0, None, True)
+    assert (await stored(journal, 1)).group_key == '["a"]'
+    await journal.commit(TurnRecord(dispatched=[Dispatched(1, 2, 3, 1)], publish_order=3))
+    first, _ = await all_open(journal)
+    assert (first.attempt, first.failures, first.retry_at) == (2, 1, None)
+
+
+async def test_an_execution_that_a_second_worker_starts_is_that_workers(journal: Journal, action: int) -> None:
+    await journal.commit(TurnRecord(accepted=[accepted(1, action, dispatch_order=1)], publish_order=1))
+    for worker in ("worker-1", "worker-2"):
+        await journal.commit(TurnRecord(started=[Started(1, 1, worker, NOW + 1)]))
+    (row,) = await all_open(journal)
+    assert (row.status, row.worker) == (ExecutionStatus.RUNNING, "worker-2")
+
+
+async def test_rate_marks_are_kept(journal: Journal, action: int) -> None:
+    marks = (RateMark(NOW, NOW + 1.5, 3), RateMark(NOW + 2, NOW + 2, 1))
+    await journal.commit(TurnRecord(rates=[RateMarks(action, marks)]))
+    (known,) = await journal.actions()
+    assert tuple(known.rate_marks) == marks
+
+
+async def test_what_an_operator_does_is_told_once(rig: JournalRig, journal: Journal, action: int) -> None:
+    await journal.commit(TurnRecord(accepted=[accepted(1, action), accepted(2, action, dispatch_order=1)]))
+    await journal.commit(TurnRecord(finished=[finished(2)]))
+    assert not await told(journal)
+    await rig.end_by_operator(1)
+    await rig.disable(REF)
+    changes = await journal.operator_changes()
+    assert list(changes.ended) == [EndedElsewhere(1, action, None, 1)]
+    assert changes.enabled == {action: False}
+    assert not await told(journal)
+
+
+async def test_a_past_owner_is_not_told_what_its_successor_has_to_know(
+    rig: JournalRig, journal: Journal, action: int
+) -> None:
+    await journal.commit(TurnRecord(accepted=[accepted(1, action)]))
+    successor = await rig.journal()
+    await successor.acquire("second")
+    await rig.end_by_operator(1)
+    assert not await told(journal)
+    assert [ended.execution_id for ended in (await successor.operator_changes()).ended] == [1]
 
 
 async def test_policies_are_kept_as_they_are(rig: JournalRig, journal: Journal) -> None:

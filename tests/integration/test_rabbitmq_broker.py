@@ -9,6 +9,7 @@ import aio_pika
 import pytest
 
 from attune_executor.adapters.rabbitmq import RabbitMQBroker
+from attune_executor.adapters.rabbitmq.company import WORK_SECONDS
 from attune_executor.amqp import publishing
 from attune_executor.amqp.topology import (
     COMPLETED_QUEUE,
@@ -103,11 +104,16 @@ async def test_malformed_reports_are_acknowledged_with_the_others_and_not_delive
 
 
 async def test_consecutive_dispatches_of_a_pool_share_messages_in_order(rig: RabbitMQRig) -> None:
-    broker = rig.broker(executions_per_message=4)
+    broker = rig.broker()
     async with started(broker):
         await broker.ensure_pool("other")
         pools = [POOL] * 5 + ["other"] * 2 + [POOL] * 3
-        await broker.publish([dispatch(number, pool) for number, pool in enumerate(pools, start=1)])
+        await broker.publish(
+            [
+                dispatch(number, pool)._replace(expected_seconds=0.99 * WORK_SECONDS / 4)
+                for number, pool in enumerate(pools, start=1)
+            ]
+        )
         sizes: list[int] = []
         ids: list[int] = []
         while len(ids) < 8:
@@ -254,10 +260,11 @@ async def test_the_rate_of_dispatches(
     per_message: int,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    broker = RabbitMQRig(amqp_url, rabbitmq_server.management, queue_type).broker(executions_per_message=per_message)
+    broker = RabbitMQRig(amqp_url, rabbitmq_server.management, queue_type).broker()
     async with started(broker):
         before = time.perf_counter()
-        await broker.publish([dispatch(number) for number in range(1, 3001)])
+        expected = 0.99 * WORK_SECONDS / per_message
+        await broker.publish([dispatch(number)._replace(expected_seconds=expected) for number in range(1, 3001)])
         rate = 3000 / (time.perf_counter() - before)
     with capsys.disabled():
         print(  # noqa: T201 - a measurement for whoever looks, not a claim

@@ -133,7 +133,7 @@ async def test_what_a_killed_worker_ran_runs_elsewhere(executor: Executor, launc
 async def test_sigterm_finishes_what_runs_and_hands_back_the_rest(
     amqp_url: str, launch: Launch, tmp_path: Path
 ) -> None:
-    executor = Executor(RabbitMQBroker(amqp_url, executions_per_message=2))
+    executor = Executor(RabbitMQBroker(amqp_url), together=2)
     await executor.start()
     leaving = await launch("--slots", "1")
     trace = tmp_path / "trace"
@@ -157,7 +157,7 @@ async def test_sigterm_finishes_what_runs_and_hands_back_the_rest(
 async def test_sigterm_hands_back_messages_of_which_nothing_started(
     amqp_url: str, launch: Launch, tmp_path: Path
 ) -> None:
-    executor = Executor(RabbitMQBroker(amqp_url, executions_per_message=3))
+    executor = Executor(RabbitMQBroker(amqp_url), together=3)
     await executor.start()
     leaving = await launch("--slots", "2")
     trace = tmp_path / "trace"
@@ -317,7 +317,7 @@ async def until_status(client: httpx.AsyncClient, path: str, status: int) -> Non
 async def test_a_thousand_executions(
     amqp_url: str, launch: Launch, queue_type: QueueType, per_message: int, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    executor = Executor(RabbitMQBroker(amqp_url, queue_type=queue_type, executions_per_message=per_message))
+    executor = Executor(RabbitMQBroker(amqp_url, queue_type=queue_type), together=per_message)
     await executor.start()
     await launch(ATTUNE__MESSAGE_QUEUE__QUEUE_TYPE=queue_type.value)
     before = time.perf_counter()

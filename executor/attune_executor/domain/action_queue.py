@@ -1,21 +1,34 @@
 """One action's queue: what waits, how many slots are free, and how long it may take.
 
-A waiting execution is an id and a time. Its position follows from its queue order, because a queue gives its executions
-out in that order; so nothing here depends on how many wait.
+A queue is one line, or with ``group_by`` a line for each group that has something to do; every line has the policy's
+concurrency to itself. Nothing here depends on how many wait.
 """
 
-from collections import deque
 from dataclasses import dataclass, field
+from typing import Final
 
 from attune_executor.domain.load import LoadMeter
 from attune_executor.domain.policy import Admission, QueuePolicy
+from attune_executor.domain.rate_meter import RateMeter
 from attune_executor.domain.stats import QueueStats
+from attune_executor.domain.submission import Refusal, RefusalCode
+from attune_executor.domain.waiting_line import WaitingLine
 
-_MIN_RETRY_AFTER_SECONDS = 1
-_MAX_RETRY_AFTER_SECONDS = 60
+_MIN_RETRY_AFTER_SECONDS: Final = 1
+_MAX_RETRY_AFTER_SECONDS: Final = 60
+_SMOOTHING: Final = 0.1
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
+class Group:
+    """The executions of an action that share a line: all of them, or those with one value of ``group_by``."""
+
+    key: str | None
+    waiting: WaitingLine = field(default_factory=WaitingLine)
+    active_count: int = 0
+
+
+@dataclass(slots=True, eq=False)
 class ActionQueue:
     """One action's queue. To be read by all, and changed by ExecutionQueueManager alone."""
 
@@ -27,50 +40,105 @@ class ActionQueue:
     governed: bool
     """Whether a policy is declared now; False once it was removed: nothing is accepted, what waits drains."""
     load: LoadMeter
+    rate: RateMeter | None = None
     last_order: int = 0
-    released_order: int = 0
-    """The highest queue order that has left the queue: everything above it waits."""
+    queue_length: int = 0
     active_count: int = 0
     total_rejected: int = 0
     last_updated: float = 0.0
-    waiting: deque[int] = field(default_factory=deque[int])
-    waiting_since: deque[float] = field(default_factory=deque[float])
+    recent_seconds: float | None = None
+    """How long executions take at present, smoothed; None before the first has finished."""
+    groups: dict[str | None, Group] = field(default_factory=dict[str | None, Group])
+    ready: dict[Group, None] = field(default_factory=dict[Group, None])
+    """Groups with something to start and a slot to start it in, in turn."""
+    rate_timer: bool = False
+    """Whether a timer is set for when the rate limit lets go."""
+    timeout_at: float | None = None
+    """When a timer looks at the heads of the lines for the queue timeout."""
 
     @property
     def total_completed(self) -> int:
         """Everything accepted that neither waits nor holds a slot."""
-        return self.last_order - len(self.waiting) - self.active_count
+        return self.last_order - self.queue_length - self.active_count
 
     @property
-    def free_slots(self) -> int:
-        """Executions that may be dispatched now; 0 while a lowered limit is still exceeded, or on hold."""
+    def startable(self) -> bool:
+        """Whether something may be dispatched as far as the action's own limits and slots go, the rate limit aside."""
+        return bool(self.ready) and self.policy.admission is not Admission.HOLD
+
+    def group(self, key: str | None) -> Group:
+        """The group with this key, made where it is new."""
+        group = self.groups.get(key)
+        if group is None:
+            group = self.groups[key] = Group(key)
+        return group
+
+    def settle(self, group: Group) -> None:
+        """After a change of the group: keep it among the ready ones or not, and forget it where it is idle."""
+        if group.waiting and group.active_count < self.policy.concurrency:
+            self.ready.setdefault(group)
+        else:
+            self.ready.pop(group, None)
+            if not group.waiting and not group.active_count and self.groups.get(group.key) is group:
+                del self.groups[group.key]
+
+    def startable_now(self, now: float, joining: str | None) -> int:
+        """Waiting executions that could leave at once, one that joins the group ``joining`` included."""
         if self.policy.admission is Admission.HOLD:
             return 0
-        return max(0, self.policy.concurrency - self.active_count)
+        limit = self.policy.concurrency
+        count = sum(min(len(group.waiting), limit - group.active_count) for group in self.ready)
+        group = self.groups.get(joining)
+        if group is None or len(group.waiting) + group.active_count < limit:
+            count += 1
+        return count if self.rate is None else min(count, self.rate.available(now))
 
-    def position(self, queue_order: int) -> int:
-        """Place in the queue of the execution with this order: 1 is the head, 0 or less has left it."""
-        return queue_order - self.released_order
+    def ran(self, seconds: float) -> None:
+        """An execution took so long."""
+        recent = self.recent_seconds
+        self.recent_seconds = seconds if recent is None else recent + _SMOOTHING * (seconds - recent)
+
+    def position(self, group_key: str | None, queue_order: int) -> int:
+        """Place in its line of the execution with this order: 1 is the head, 0 means that it does not wait."""
+        group = self.groups.get(group_key)
+        return 0 if group is None else group.waiting.position(queue_order)
 
     def estimated_wait_seconds(self, position: int, now: float) -> float | None:
         """When the execution at ``position`` may start: the work before it over the slots; None while unmeasured."""
         average = self.load.load(now).average_duration_seconds
-        return None if average is None else position * average / self.policy.concurrency
+        if average is None:
+            return None
+        wait = position * average / self.policy.concurrency
+        limit = self.policy.rate_limit
+        return wait if limit is None else max(wait, (position - 1) * limit.window_seconds / limit.max_executions)
 
     def retry_after_seconds(self, now: float) -> int:
         """When a place in a full queue may be free: the time in which one execution leaves, within sensible bounds."""
         wait = self.estimated_wait_seconds(1, now)
         return min(_MAX_RETRY_AFTER_SECONDS, max(_MIN_RETRY_AFTER_SECONDS, round(wait or 0)))
 
+    def refuse_full(self, limit: int, now: float) -> Refusal:
+        """The answer to one more execution than ``limit`` may wait."""
+        return Refusal(
+            RefusalCode.QUEUE_FULL,
+            f"Queue full (max length: {limit})",
+            self.ref,
+            self.retry_after_seconds(now),
+        )
+
+    def oldest_enqueued_at(self) -> float | None:
+        """When the one that waits longest was accepted."""
+        return min((group.waiting.head_created for group in self.groups.values() if group.waiting), default=None)
+
     def stats(self, now: float) -> QueueStats:
         """How the queue is at ``now`` (Unix seconds)."""
         return QueueStats(
             action_id=self.action_id,
             action_ref=self.ref,
-            queue_length=len(self.waiting),
+            queue_length=self.queue_length,
             active_count=self.active_count,
             max_concurrent=self.policy.concurrency,
-            oldest_enqueued_at=self.waiting_since[0] if self.waiting_since else None,
+            oldest_enqueued_at=self.oldest_enqueued_at(),
             total_enqueued=self.last_order,
             total_completed=self.total_completed,
             total_rejected=self.total_rejected,

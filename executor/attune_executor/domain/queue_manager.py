@@ -6,44 +6,40 @@ before anyone hears of it. If that commit fails, this object is thrown away and 
 The cost of every command is independent of how many executions wait.
 """
 
-from collections.abc import Iterator
+import json
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import NamedTuple
 
-from attune_executor.domain.action_queue import ActionQueue
+from attune_executor.domain.action_queue import ActionQueue, Group
+from attune_executor.domain.active import MAX_WORKERS_LOST, Active
+from attune_executor.domain.admission import refusal
+from attune_executor.domain.emergency import Emergency
 from attune_executor.domain.execution import ExecutionStatus
+from attune_executor.domain.group_key import group_key
 from attune_executor.domain.load import LoadMeter
-from attune_executor.domain.policy import Admission, QueuePolicy
-from attune_executor.domain.records import Accepted, Dispatched, Finished, Started, TurnRecord
-from attune_executor.domain.submission import ExecutionRequest, Receipt, Refusal, RefusalCode
+from attune_executor.domain.policy import QueuePolicy, WorkerLost
+from attune_executor.domain.rate_meter import RateMark, RateMeter
+from attune_executor.domain.records import Accepted, Dispatched, Finished, Postponed, Started
+from attune_executor.domain.submission import Cancellation, ExecutionRequest, Receipt, Refusal
+from attune_executor.domain.timers import Due, Timers
+from attune_executor.domain.turn_draft import CancelOrder, Handoff, TurnDecision, TurnDraft
+from attune_executor.domain.worker_pool import WorkerPool
+from attune_executor.domain.workers import Heartbeat
 
 
-@dataclass(slots=True)
-class _Active:
-    """A slot in use."""
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long things may take before the executor acts itself.
 
-    queue: ActionQueue
-    attempt: int
-    started: bool
+    Attributes:
+        scheduled_seconds: an execution that was dispatched and that nobody holds is dispatched again after this long.
+        run_grace_seconds: beyond the execution timeout, until a worker that did not enforce it counts as hung.
+        cancel_seconds: a worker's time to stop what was cancelled, until its slot is taken back.
+    """
 
-
-class Handoff(NamedTuple):
-    """An execution to publish to its pool once the turn is committed; parameters come from the commit where None."""
-
-    execution_id: int
-    action_ref: str
-    attempt: int
-    pool: str
-    publish_order: int
-    parameters: bytes | None
-
-
-class TurnDecision(NamedTuple):
-    """What a turn decided: the rows to commit, what to publish after that, and the actions that changed."""
-
-    record: TurnRecord
-    handoffs: list[Handoff]
-    changed: list[ActionQueue]
+    scheduled_seconds: float = 300.0
+    run_grace_seconds: float = 10.0
+    cancel_seconds: float = 30.0
 
 
 class ExecutionQueueManager:
@@ -52,22 +48,17 @@ class ExecutionQueueManager:
     ``publish_order`` is the last publish order that was ever given out; the manager continues from there.
     """
 
-    def __init__(self, publish_order: int = 0) -> None:
+    def __init__(self, publish_order: int = 0, patience: Patience | None = None) -> None:
         self._publish_order = publish_order
+        self._patience = patience or Patience()
         self._by_ref: dict[str, ActionQueue] = {}
         self._by_id: dict[int, ActionQueue] = {}
-        self._active: dict[int, _Active] = {}
-        self._unconfirmed: dict[int, None] = {}
-        self._open_turn()
-
-    def _open_turn(self) -> None:
-        self._accepted: list[Accepted] = []
-        self._accepted_at: dict[int, int] = {}
-        self._dispatched: list[Dispatched] = []
-        self._started: dict[int, Started] = {}
-        self._finished: list[Finished] = []
-        self._handoffs: list[Handoff] = []
-        self._touched: dict[int, ActionQueue] = {}
+        self._active: dict[int, Active] = {}
+        self._pools: dict[str, WorkerPool] = {}
+        self._pool_of_worker: dict[str, str] = {}
+        self._timers = Timers()
+        self._emergency: Emergency | None = None
+        self._draft = TurnDraft()
 
     # Restoring from the journal
 
@@ -81,6 +72,7 @@ class ExecutionQueueManager:
         last_order: int,
         total_rejected: int,
         now: float,
+        rate_marks: Iterable[RateMark] = (),
     ) -> None:
         """Make an action known, with its counters, before any of its executions is restored."""
         # An action without a policy may still have executions to finish: one at a time is the cautious limit.
@@ -92,43 +84,76 @@ class ExecutionQueueManager:
             enabled,
             governed=policy is not None,
             load=LoadMeter(effective.peak_window_seconds),
+            rate=None if effective.rate_limit is None else RateMeter(effective.rate_limit, rate_marks),
             last_order=last_order,
-            released_order=last_order,
             total_rejected=total_rejected,
             last_updated=now,
         )
         self._by_ref[ref] = self._by_id[action_id] = queue
-        self._touched[action_id] = queue
+        self._draft.touched[action_id] = queue
 
-    def restore_waiting(self, execution_id: int, action_id: int, queue_order: int, created: float) -> None:
-        """Put an execution back into its queue; call in queue order."""
-        queue = self._by_id[action_id]
-        if not queue.waiting:
-            queue.released_order = queue_order - 1
-        queue.waiting.append(execution_id)
-        queue.waiting_since.append(created)
+    def restore_waiting(
+        self, execution_id: int, action_id: int, queue_order: int, created: float, key: str | None = None
+    ) -> None:
+        """Put an execution back into its line; call in queue order."""
+        self._join(self._by_id[action_id], key, execution_id, queue_order, created)
 
     def restore_active(
-        self, execution_id: int, action_id: int, *, attempt: int, started: bool, confirmed: bool
+        self,
+        execution_id: int,
+        action_id: int,
+        now: float,
+        *,
+        key: str | None = None,
+        attempt: int,
+        failures: int = 0,
+        started: bool,
+        worker: str | None = None,
+        confirmed: bool,
+        cancelling: bool = False,
+        retry_at: float | None = None,
     ) -> None:
         """Give an execution its slot back. Not ``confirmed``: whether its dispatch reached the broker is unknown."""
         queue = self._by_id[action_id]
-        queue.active_count += 1
-        self._active[execution_id] = _Active(queue, attempt, started)
-        if not started and not confirmed:
-            self._unconfirmed[execution_id] = None
+        active = self._occupy(queue, queue.group(key), execution_id, attempt, now)
+        active.failures = failures
+        active.started = started
+        active.worker = worker
+        active.confirmed = confirmed or started
+        if retry_at is not None:
+            active.retry_at = retry_at
+            self._timers.set(retry_at, Due.RETRY, execution_id)
+        if cancelling:
+            self._stop(execution_id, active, now)
 
-    # Commands
+    def published_up_to(self, publish_order: int) -> None:
+        """A dispatch in the journal has this publish order: continue from there, if it is the highest."""
+        self._publish_order = max(self._publish_order, publish_order)
+
+    # Commands, what an SRE declares
 
     def set_policy(self, action_id: int, ref: str, policy: QueuePolicy, now: float) -> None:
-        """Declare or change an action's policy; takes effect when the turn closes."""
+        """Declare or change an action's policy; takes effect when the turn closes.
+
+        A change of ``group_by`` is for executions accepted from then on: those that wait stay in their lines.
+        """
         queue = self._by_ref.get(ref)
         if queue is None:
             self.restore_action(action_id, ref, policy, enabled=True, last_order=0, total_rejected=0, now=now)
             return
-        queue.policy = policy
+        previous, queue.policy = queue.policy, policy
         queue.governed = True
         queue.load.window_seconds = policy.peak_window_seconds
+        if policy.pool != previous.pool:
+            self._pool(previous.pool).ready.pop(queue, None)
+        if policy.rate_limit != previous.rate_limit:
+            marks = () if queue.rate is None else queue.rate.marks
+            queue.rate = None if policy.rate_limit is None else RateMeter(policy.rate_limit, marks)
+            self._draft.rated(queue)
+        for group in list(queue.groups.values()):
+            queue.settle(group)
+        if policy.queue_timeout_seconds != previous.queue_timeout_seconds:
+            self._watch_heads(queue, now)
         self._touch(queue, now)
 
     def remove_policy(self, ref: str, now: float) -> None:
@@ -138,31 +163,32 @@ class ExecutionQueueManager:
             queue.governed = False
             self._touch(queue, now)
 
+    def set_enabled(self, action_id: int, enabled: bool, now: float) -> None:
+        """The operator's switch in the database was turned."""
+        queue = self._by_id.get(action_id)
+        if queue is not None and queue.enabled != enabled:
+            queue.enabled = enabled
+            self._touch(queue, now)
+
+    def set_emergency(self, emergency: Emergency | None) -> None:
+        """Begin, change or end emergency mode."""
+        self._emergency = emergency
+
+    # Commands, what callers ask for
+
     def submit(self, request: ExecutionRequest, execution_id: int, now: float) -> Accepted | Refusal:
         """Accept a request at the tail of its queue, or refuse it. ``execution_id`` is used up only on acceptance."""
         queue = self._by_ref.get(request.action_ref)
-        if queue is None or not queue.governed:
-            return Refusal(
-                RefusalCode.UNKNOWN_ACTION,
-                f"Unknown action {request.action_ref!r}: declare an ActionQueuePolicy or a policies.actions entry",
-                request.action_ref,
-            )
-        if not queue.enabled or queue.policy.admission is Admission.CLOSED:
-            return Refusal(
-                RefusalCode.ACTION_DISABLED,
-                f"Action {request.action_ref!r} takes no executions: its admission is closed or it is disabled",
-                request.action_ref,
-            )
-        # What this turn will dispatch does not count as waiting, or a burst on an idle queue would be cut short.
-        if len(queue.waiting) - queue.free_slots >= queue.policy.max_queue_length:
+        refused = refusal(request.action_ref, queue, self._emergency)
+        if refused is not None:
+            return refused
+        assert queue is not None  # noqa: S101 - an unknown action was refused
+        key = group_key(request.parameters, queue.policy.group_by)
+        full = self._full(queue, key, now)
+        if full is not None:
             queue.total_rejected += 1
-            self._touched[queue.action_id] = queue
-            return Refusal(
-                RefusalCode.QUEUE_FULL,
-                f"Queue full (max length: {queue.policy.max_queue_length})",
-                request.action_ref,
-                queue.retry_after_seconds(now),
-            )
+            self._draft.touched[queue.action_id] = queue
+            return full
         queue.last_order += 1
         accepted = Accepted(
             execution_id,
@@ -173,68 +199,157 @@ class ExecutionQueueManager:
             request.idempotency_key,
             now,
             None,
+            key,
         )
-        self._accepted_at[execution_id] = len(self._accepted)
-        self._accepted.append(accepted)
-        queue.waiting.append(execution_id)
-        queue.waiting_since.append(now)
+        self._draft.accepted(accepted)
+        self._join(queue, key, execution_id, queue.last_order, now)
         queue.load.arrived(now)
         self._touch(queue, now)
         return accepted
 
+    def cancel(self, execution_id: int, action_id: int, key: str | None, queue_order: int, now: float) -> Cancellation:
+        """Take an execution out of its line, or have its worker stop it."""
+        active = self._active.get(execution_id)
+        if active is not None:
+            if active.retry_at is not None:
+                self._end(execution_id, active, ExecutionStatus.CANCELLED, "cancelled", now)
+                return Cancellation.CANCELLED
+            self._stop(execution_id, active, now)
+            return Cancellation.CANCELLING
+        queue = self._by_id.get(action_id)
+        if queue is None or not self._leave(queue, key, execution_id, queue_order, now):
+            return Cancellation.ENDED
+        self._draft.finished(_ended(execution_id, 0, ExecutionStatus.CANCELLED, "cancelled", now))
+        return Cancellation.CANCELLED
+
+    # Commands, what workers report
+
     def notify_started(self, started: Started, now: float) -> bool:
-        """A worker began to run an execution; False where it holds no slot (finished already, or unknown)."""
+        """A worker began to run an execution; False where it holds no slot, or a newer attempt is under way."""
         active = self._active.get(started.execution_id)
-        if active is None:
+        if active is None or started.attempt < active.attempt or active.retry_at is not None:
+            # Too late: it was given up, cancelled or timed out. Whoever runs it is told to stop.
+            pool = self._pool_of_worker.get(started.worker)
+            if pool is not None:
+                self._draft.cancels.append(CancelOrder(pool, started.execution_id, started.attempt))
             return False
-        active.started = True
-        self._unconfirmed.pop(started.execution_id, None)
-        self._started[started.execution_id] = started
+        active.started = active.confirmed = True
+        active.worker = started.worker
+        active.since = now
+        active.missing = 0
+        self._draft.started(started)
         self._touch(active.queue, now)
         return True
 
     def notify_completion(self, finished: Finished, now: float) -> bool:
-        """An execution ended: its slot is free. False for a duplicate or late report, which changes nothing."""
-        active = self._release(finished.execution_id, now)
+        """An execution ended: its slot is free, or it runs again as its policy says.
+
+        False for a duplicate or late report, which changes nothing. The first success wins, whatever its attempt; an
+        earlier attempt that did not succeed says nothing about the one that is under way.
+        """
+        execution_id = finished.execution_id
+        active = self._active.get(execution_id)
         if active is None:
             return False
+        stale = finished.attempt < active.attempt
+        if finished.status is not ExecutionStatus.SUCCEEDED:
+            if stale or active.retry_at is not None:
+                return False
+            if finished.status is not ExecutionStatus.CANCELLED and self._runs_again(execution_id, active, now):
+                return True
+        elif stale:
+            self._draft.cancels.append(CancelOrder(active.pool.name, execution_id, active.attempt))
         if finished.started_at is not None:
-            active.queue.load.finished(now, max(0.0, finished.finished_at - finished.started_at))
-        self._finished.append(finished)
+            seconds = max(0.0, finished.finished_at - finished.started_at)
+            active.queue.load.finished(now, seconds)
+            active.queue.ran(seconds)
+            active.pool.ran(seconds)
+        self._release(execution_id, active, now)
+        self._draft.finished(finished)
         return True
 
-    def notify_ended_elsewhere(self, execution_id: int, now: float) -> bool:
-        """The journal holds a terminal status that this manager did not decide: free the slot, write nothing."""
-        return self._release(execution_id, now) is not None
+    def notify_heartbeat(self, heartbeat: Heartbeat) -> None:
+        """A worker is there, with its slots and what it holds."""
+        pool = self._pool(heartbeat.pool)
+        self._pool_of_worker[heartbeat.worker] = heartbeat.pool
+        pool.heard(heartbeat, self._active)
 
-    def redispatch_unconfirmed(self, now: float) -> int:
-        """Dispatch again what may never have reached the broker and no worker has reported; returns how many."""
-        lost = list(self._unconfirmed)
-        self._unconfirmed.clear()
-        for execution_id in lost:
-            active = self._active[execution_id]
-            active.attempt += 1
-            self._hand_off(active, execution_id, None)
-            self._dispatched.append(Dispatched(execution_id, active.attempt, self._publish_order))
-            self._touch(active.queue, now)
-        return len(lost)
+    def notify_ended_elsewhere(
+        self, execution_id: int, now: float, place: tuple[int, str | None, int] | None = None
+    ) -> bool:
+        """The journal holds a terminal status that this manager did not decide: free the slot or place, write nothing.
+
+        ``place`` is the action id, group key and queue order of one that may wait.
+        """
+        active = self._active.get(execution_id)
+        if active is not None:
+            if active.started or active.confirmed:
+                self._draft.cancels.append(CancelOrder(active.pool.name, execution_id, active.attempt))
+            self._release(execution_id, active, now)
+            return True
+        if place is None:
+            return False
+        action_id, key, queue_order = place
+        queue = self._by_id.get(action_id)
+        return queue is not None and self._leave(queue, key, execution_id, queue_order, now)
+
+    # Commands, time
+
+    def call_roll(self, now: float) -> int:
+        """Count the roll call that is about to be sent, and look after what is active; returns how many were lost.
+
+        Workers that have not answered the last ones are gone, and their slots with them. What nobody holds is given up,
+        what hangs times out, and whoever has what is cancelled is told again.
+        """
+        for pool in self._pools.values():
+            for worker in pool.call_roll():
+                self._pool_of_worker.pop(worker.name, None)
+        held = {execution_id for pool in self._pools.values() for execution_id in pool.held()}
+        lost = 0
+        # A copy: what is done about one of them may take it out.
+        for execution_id, active in list(self._active.items()):
+            if active.retry_at is not None:
+                continue
+            if active.cancel_at is not None:
+                self._stop_again(execution_id, active, active.cancel_at, now)
+            elif active.hangs(now, self._patience.run_grace_seconds):
+                self._hung(execution_id, active, now)
+            elif execution_id in held:
+                active.missing = 0
+                active.confirmed = True
+            elif active.is_lost(now, self._patience.scheduled_seconds):
+                lost += 1
+                self._lost(execution_id, active, now)
+        return lost
+
+    def advance(self, now: float) -> None:
+        """Do what has come due."""
+        for due, subject in self._timers.pop(now):
+            if due is Due.QUEUE_TIMEOUT:
+                self._time_out_heads(subject, now)
+            elif due is Due.RATE:
+                subject.rate_timer = False
+                self._draft.touched[subject.action_id] = subject
+            else:
+                active = self._active.get(subject)
+                if active is not None and active.retry_at is not None and active.retry_at <= now:
+                    self._dispatch_again(subject, active, now)
+
+    @property
+    def next_due(self) -> float | None:
+        """When ``advance`` has something to do next, in Unix seconds."""
+        return self._timers.next_at
 
     def close_turn(self, confirmed_order: int, now: float) -> TurnDecision:
-        """Fill the free slots of every touched queue and hand over what the turn decided."""
-        self._fill(now)
-        decision = TurnDecision(
-            TurnRecord(
-                accepted=self._accepted,
-                dispatched=self._dispatched,
-                started=list(self._started.values()),
-                finished=self._finished,
-                publish_order=self._publish_order,
-                confirmed_order=confirmed_order,
-            ),
-            self._handoffs,
-            list(self._touched.values()),
-        )
-        self._open_turn()
+        """Fill the free slots and hand over what the turn decided."""
+        for queue in self._draft.touched.values():
+            if queue.startable:
+                self._pool(queue.policy.pool).ready.setdefault(queue)
+        for pool in self._pools.values():
+            if pool.ready:
+                self._fill(pool, now)
+        decision = self._draft.close(self._publish_order, confirmed_order)
+        self._draft = TurnDraft()
         return decision
 
     # Looking
@@ -243,6 +358,11 @@ class ExecutionQueueManager:
     def publish_order(self) -> int:
         """The last publish order given out."""
         return self._publish_order
+
+    @property
+    def emergency(self) -> Emergency | None:
+        """Emergency mode, while it is on."""
+        return self._emergency
 
     def queue(self, ref: str) -> ActionQueue | None:
         """The queue of an action, or None where it is unknown."""
@@ -256,54 +376,224 @@ class ExecutionQueueManager:
         """Every queue."""
         return iter(self._by_ref.values())
 
+    def pools(self) -> Iterator[WorkerPool]:
+        """Every worker pool that is used or announced itself."""
+        return iter(self._pools.values())
+
+    def holds_slot(self, execution_id: int) -> bool:
+        """Whether an execution is dispatched and not finished."""
+        return execution_id in self._active
+
     def receipt(self, accepted: Accepted) -> Receipt:
         """What to answer for an accepted execution, once its turn is closed."""
-        position = max(0, self._by_id[accepted.action_id].position(accepted.queue_order))
+        position = self._by_id[accepted.action_id].position(accepted.group_key, accepted.queue_order)
         status = ExecutionStatus.REQUESTED if position else ExecutionStatus.SCHEDULED
         return Receipt(accepted.execution_id, accepted.action_ref, status, position, duplicate=False)
 
-    # Inside
+    # Inside, lines
 
     def _touch(self, queue: ActionQueue, now: float) -> None:
         queue.last_updated = now
-        self._touched[queue.action_id] = queue
+        self._draft.touched[queue.action_id] = queue
 
-    def _release(self, execution_id: int, now: float) -> _Active | None:
-        active = self._active.pop(execution_id, None)
-        if active is not None:
-            self._unconfirmed.pop(execution_id, None)
-            self._started.pop(execution_id, None)
-            active.queue.active_count -= 1
-            self._touch(active.queue, now)
+    def _pool(self, name: str) -> WorkerPool:
+        pool = self._pools.get(name)
+        if pool is None:
+            pool = self._pools[name] = WorkerPool(name)
+        return pool
+
+    def _full(self, queue: ActionQueue, key: str | None, now: float) -> Refusal | None:
+        limit = queue.policy.max_queue_length
+        if self._emergency is not None:
+            limit = max(limit, self._emergency.max_queue_length)
+        if queue.queue_length < limit:
+            return None
+        # What this turn will dispatch does not count as waiting, or a burst on an idle queue would be cut short.
+        leaving = min(queue.startable_now(now, key), self._pool(queue.policy.pool).room)
+        if queue.queue_length - leaving < limit:
+            return None
+        return queue.refuse_full(limit, now)
+
+    def _join(self, queue: ActionQueue, key: str | None, execution_id: int, queue_order: int, created: float) -> None:
+        group = queue.group(key)
+        group.waiting.append(execution_id, queue_order, created)
+        queue.queue_length += 1
+        queue.settle(group)
+        if queue.timeout_at is None:
+            self._watch_heads(queue, created)
+
+    def _leave(self, queue: ActionQueue, key: str | None, execution_id: int, queue_order: int, now: float) -> bool:
+        group = queue.groups.get(key)
+        if group is None or group.waiting.remove(queue_order) != execution_id:
+            return False
+        queue.queue_length -= 1
+        queue.settle(group)
+        self._touch(queue, now)
+        return True
+
+    def _watch_heads(self, queue: ActionQueue, now: float) -> None:
+        """Look at the heads of the lines when the first of them may time out, once a second at most."""
+        queue.timeout_at = None
+        timeout = queue.policy.queue_timeout_seconds
+        if timeout is not None and (oldest := queue.oldest_enqueued_at()) is not None:
+            queue.timeout_at = max(oldest + timeout, now + 1)
+            self._timers.set(queue.timeout_at, Due.QUEUE_TIMEOUT, queue)
+
+    def _time_out_heads(self, queue: ActionQueue, now: float) -> None:
+        timeout = queue.policy.queue_timeout_seconds
+        if timeout is None or queue.timeout_at is None or queue.timeout_at > now:
+            # The timer of an earlier policy.
+            return
+        reason = f"waited longer than {timeout:g} s in the queue, as queue_timeout_seconds says"
+        for group in list(queue.groups.values()):
+            while group.waiting and group.waiting.head_created + timeout <= now:
+                execution_id = group.waiting.popleft()
+                queue.queue_length -= 1
+                self._draft.finished(_ended(execution_id, 0, ExecutionStatus.TIMEOUT, reason, now))
+                self._touch(queue, now)
+            queue.settle(group)
+        self._watch_heads(queue, now)
+
+    # Inside, slots
+
+    def _occupy(self, queue: ActionQueue, group: Group, execution_id: int, attempt: int, now: float) -> Active:
+        pool = self._pool(queue.policy.pool)
+        active = self._active[execution_id] = Active(queue, group, pool, attempt, since=now)
+        queue.active_count += 1
+        group.active_count += 1
+        pool.in_flight += 1
+        queue.settle(group)
         return active
 
-    def _fill(self, now: float) -> None:
-        """Give out free slots one queue after the other, so that no action's burst goes ahead of all others."""
-        ready = [queue for queue in self._touched.values() if queue.waiting and queue.free_slots]
-        while ready:
-            for queue in ready:
-                self._dispatch_head(queue, now)
-            ready = [queue for queue in ready if queue.waiting and queue.free_slots]
+    def _release(self, execution_id: int, active: Active, now: float) -> None:
+        del self._active[execution_id]
+        self._draft.released(execution_id)
+        queue, group, pool = active.queue, active.group, active.pool
+        queue.active_count -= 1
+        group.active_count -= 1
+        pool.in_flight -= 1
+        pool.leaving.discard(execution_id)
+        queue.settle(group)
+        self._touch(queue, now)
+
+    def _end(self, execution_id: int, active: Active, status: ExecutionStatus, reason: str, now: float) -> None:
+        """The executor itself says how it ended."""
+        attempt, worker = active.attempt, active.worker
+        self._release(execution_id, active, now)
+        self._draft.finished(_ended(execution_id, attempt, status, reason, now)._replace(worker=worker))
+
+    def _stop(self, execution_id: int, active: Active, now: float) -> None:
+        if active.cancel_at is None:
+            active.cancel_at = now
+        self._draft.cancelling(execution_id)
+        self._draft.cancels.append(CancelOrder(active.pool.name, execution_id, active.attempt))
+        self._touch(active.queue, now)
+
+    def _stop_again(self, execution_id: int, active: Active, cancel_at: float, now: float) -> None:
+        if now - cancel_at < self._patience.cancel_seconds:
+            self._stop(execution_id, active, now)
+        else:
+            self._end(execution_id, active, ExecutionStatus.CANCELLED, "cancelled; no worker confirmed it", now)
+
+    def _hung(self, execution_id: int, active: Active, now: float) -> None:
+        self._draft.cancels.append(CancelOrder(active.pool.name, execution_id, active.attempt))
+        if not self._runs_again(execution_id, active, now):
+            timeout = active.queue.policy.execution_timeout_seconds or 0
+            reason = f"ran longer than {timeout:g} s, and its worker did not stop it"
+            self._end(execution_id, active, ExecutionStatus.TIMEOUT, reason, now)
+
+    def _runs_again(self, execution_id: int, active: Active, now: float) -> bool:
+        """Whether a run that did not succeed is repeated, and if so see to it."""
+        retry = active.queue.policy.retry
+        if active.cancel_at is not None or active.failures + 1 >= retry.max_attempts:
+            return False
+        active.failures += 1
+        if retry.delay_seconds > 0:
+            active.retry_at = now + retry.delay_seconds
+            self._timers.set(active.retry_at, Due.RETRY, execution_id)
+            self._draft.postponed(Postponed(execution_id, active.failures, active.retry_at))
+            self._touch(active.queue, now)
+        else:
+            self._dispatch_again(execution_id, active, now)
+        return True
+
+    def _lost(self, execution_id: int, active: Active, now: float) -> None:
+        if active.queue.policy.retry.worker_lost is WorkerLost.RETRY:
+            if active.workers_lost + 1 < MAX_WORKERS_LOST:
+                self._dispatch_again(execution_id, active, now)
+            else:
+                reason = f"worker lost: {MAX_WORKERS_LOST} workers were lost while they had this execution"
+                self._end(execution_id, active, ExecutionStatus.FAILED, reason, now)
+        elif not self._runs_again(execution_id, active, now):
+            self._end(execution_id, active, ExecutionStatus.FAILED, "worker lost", now)
+
+    # Inside, dispatching
+
+    def _fill(self, pool: WorkerPool, now: float) -> None:
+        """Give out what the pool has room for, to one queue after the other, so that none goes ahead of all others."""
+        room, ready = pool.room, pool.ready
+        while room and ready:
+            queue = next(iter(ready))
+            del ready[queue]
+            if not queue.startable:
+                continue
+            if queue.rate is not None and not queue.rate.available(now):
+                if not queue.rate_timer:
+                    queue.rate_timer = True
+                    self._timers.set(queue.rate.next_at(), Due.RATE, queue)
+                continue
+            self._dispatch_head(queue, now)
+            room -= 1
+            # To the back, also of the turns to come.
+            ready[queue] = None
 
     def _dispatch_head(self, queue: ActionQueue, now: float) -> None:
-        execution_id = queue.waiting.popleft()
-        queue.waiting_since.popleft()
-        queue.released_order = queue.last_order - len(queue.waiting)
-        queue.active_count += 1
+        group = next(iter(queue.ready))
+        del queue.ready[group]
+        execution_id = group.waiting.popleft()
+        queue.queue_length -= 1
         queue.last_updated = now
-        active = self._active[execution_id] = _Active(queue, attempt=1, started=False)
-        index = self._accepted_at.get(execution_id)
-        if index is None:
-            self._hand_off(active, execution_id, None)
-            self._dispatched.append(Dispatched(execution_id, active.attempt, self._publish_order))
-        else:
-            accepted = self._accepted[index]
-            self._hand_off(active, execution_id, accepted.parameters)
-            self._accepted[index] = accepted._replace(dispatch_order=self._publish_order)
-
-    def _hand_off(self, active: _Active, execution_id: int, parameters: bytes | None) -> None:
+        if queue.rate is not None:
+            queue.rate.take(now)
+            self._draft.rated(queue)
+        active = self._occupy(queue, group, execution_id, 1, now)
+        self._draft.touched[queue.action_id] = queue
         self._publish_order += 1
-        queue = active.queue
-        self._handoffs.append(
-            Handoff(execution_id, queue.ref, active.attempt, queue.policy.pool, self._publish_order, parameters)
+        parameters = self._draft.first_dispatch(execution_id, self._publish_order)
+        self._hand_off(active, execution_id, parameters)
+
+    def _dispatch_again(self, execution_id: int, active: Active, now: float) -> None:
+        if active.started or active.confirmed:
+            # Whoever may still have the earlier attempt is to let go of it.
+            self._draft.cancels.append(CancelOrder(active.pool.name, execution_id, active.attempt))
+        active.attempt += 1
+        active.started = False
+        active.worker = None
+        active.confirmed = True
+        active.retry_at = None
+        active.since = now
+        active.missing = 0
+        self._publish_order += 1
+        self._draft.dispatched(Dispatched(execution_id, active.attempt, self._publish_order, active.failures))
+        self._hand_off(active, execution_id, None)
+        self._touch(active.queue, now)
+
+    def _hand_off(self, active: Active, execution_id: int, parameters: bytes | None) -> None:
+        queue, policy = active.queue, active.queue.policy
+        self._draft.handoff(
+            Handoff(
+                execution_id,
+                queue.ref,
+                active.attempt,
+                active.pool.name,
+                self._publish_order,
+                parameters,
+                policy.execution_timeout_seconds,
+                policy.retry.worker_lost is WorkerLost.FAIL,
+                queue.recent_seconds,
+            )
         )
+
+
+def _ended(execution_id: int, attempt: int, status: ExecutionStatus, reason: str, now: float) -> Finished:
+    return Finished(execution_id, attempt, status, json.dumps({"error": reason}).encode(), None, None, now)

@@ -1,9 +1,11 @@
-"""What one turn writes to the journal, as rows, each execution at most once."""
+"""What one turn writes to the journal, as rows, each execution in one of the lists at most."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from attune_executor.domain.execution import ExecutionStatus
+from attune_executor.domain.rate_meter import RateMark
 
 
 class Accepted(NamedTuple):
@@ -21,18 +23,28 @@ class Accepted(NamedTuple):
     idempotency_key: str | None
     created: float
     dispatch_order: int | None
+    group_key: str | None = None
 
 
 class Dispatched(NamedTuple):
     """A journalled execution that is handed to its pool: from its queue, or again with a higher attempt.
 
     ``publish_order`` counts all dispatches of a shard; the journal keeps the first one of an execution as its
-    ``dispatch_order``, the evidence of first in, first out.
+    ``dispatch_order``, the evidence of first in, first out. ``failures`` counts the runs that did not succeed.
     """
 
     execution_id: int
     attempt: int
     publish_order: int
+    failures: int = 0
+
+
+class Postponed(NamedTuple):
+    """A run did not succeed, and the execution is dispatched again at ``retry_at`` (Unix seconds)."""
+
+    execution_id: int
+    failures: int
+    retry_at: float
 
 
 class Started(NamedTuple):
@@ -56,18 +68,29 @@ class Finished(NamedTuple):
     finished_at: float
 
 
+class RateMarks(NamedTuple):
+    """What an action's rate limit has counted."""
+
+    action_id: int
+    marks: Sequence[RateMark]
+
+
 @dataclass(slots=True)
 class TurnRecord:
     """All that one turn changes; committed as a whole or not at all.
 
     Attributes:
+        cancelling: executions with a worker that are to be stopped; a successor must go on telling the worker.
         publish_order: the last publish order given out, this turn's included.
         confirmed_order: every publish up to here is confirmed by the broker and need not be repeated.
     """
 
     accepted: list[Accepted] = field(default_factory=list[Accepted])
     dispatched: list[Dispatched] = field(default_factory=list[Dispatched])
+    postponed: list[Postponed] = field(default_factory=list[Postponed])
     started: list[Started] = field(default_factory=list[Started])
     finished: list[Finished] = field(default_factory=list[Finished])
+    cancelling: list[int] = field(default_factory=list[int])
+    rates: list[RateMarks] = field(default_factory=list[RateMarks])
     publish_order: int = 0
     confirmed_order: int = 0

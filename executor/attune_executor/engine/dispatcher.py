@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import structlog
 
 from attune_executor.backoff import Backoff
-from attune_executor.ports.broker import Broker, BrokerError, Dispatch
+from attune_executor.ports.broker import Broker, BrokerError, Cancel, Dispatch
 
 _log = structlog.get_logger("attune.dispatcher")
 
@@ -22,6 +22,7 @@ class Dispatcher:
     def __init__(self, broker: Broker) -> None:
         self._broker = broker
         self._pending: deque[tuple[int, Dispatch]] = deque()
+        self._cancels: list[Cancel] = []
         self._pools: set[str] = set()
         self._wake = asyncio.Event()
         self._idle = asyncio.Event()
@@ -34,6 +35,12 @@ class Dispatcher:
         if dispatches:
             self._pending.extend(dispatches)
             self._idle.clear()
+            self._wake.set()
+
+    def cancel(self, cancels: Sequence[Cancel]) -> None:
+        """Tell the workers, before what is enqueued later reaches them."""
+        if cancels:
+            self._cancels.extend(cancels)
             self._wake.set()
 
     def forget(self) -> None:
@@ -50,6 +57,7 @@ class Dispatcher:
         while True:
             await self._wake.wait()
             self._wake.clear()
+            await self._tell_cancels()
             pending = self._pending
             batch = list(pending)
             if batch:
@@ -68,6 +76,16 @@ class Dispatcher:
                 self._wake.set()
             else:
                 self._idle.set()
+
+    async def _tell_cancels(self) -> None:
+        cancels, self._cancels = self._cancels, []
+        if not cancels:
+            return
+        try:
+            await self._broker.cancel(cancels)
+        except BrokerError as error:
+            # Whoever still runs what is to be stopped is told again after the next roll call, or by its next report.
+            _log.warning("workers not told to stop executions", count=len(cancels), reason=str(error))
 
     async def _publish(self, dispatches: list[Dispatch]) -> None:
         for pool in {dispatch.pool for dispatch in dispatches} - self._pools:

@@ -5,18 +5,21 @@ from collections.abc import Sequence
 
 import structlog
 
+from attune_executor.domain.emergency import Emergency
+from attune_executor.domain.execution import TERMINAL
 from attune_executor.domain.policy import QueuePolicy
 from attune_executor.domain.stats import QueueStats
-from attune_executor.domain.submission import ExecutionRequest, Receipt, Refusal
+from attune_executor.domain.submission import Cancellation, ExecutionRequest, Receipt, Refusal
 from attune_executor.engine.completion_listener import CompletionListener
 from attune_executor.engine.dispatcher import Dispatcher
 from attune_executor.engine.inbox import Inbox
+from attune_executor.engine.operator_watch import OperatorWatch
 from attune_executor.engine.statistics import Statistics
 from attune_executor.engine.turn_loop import TurnLoop, TurnSettings
 from attune_executor.engine.views import EngineHealth, ExecutionView, UnavailableError
 from attune_executor.ports.broker import Broker
 from attune_executor.ports.clock import Clock
-from attune_executor.ports.journal import Journal, JournalError
+from attune_executor.ports.journal import Journal, JournalError, StoredExecution
 
 _log = structlog.get_logger("attune.engine")
 _DRAIN_SECONDS = 5.0
@@ -43,6 +46,7 @@ class Engine:
         self._started = asyncio.Event()
         self._inbox = Inbox(settings.max_waiting_requests, settings.max_waiting_bytes)
         self._dispatcher = Dispatcher(broker)
+        self._operator_watch = OperatorWatch(journal, self._inbox)
         self._loop = TurnLoop(journal, broker, self._inbox, self._dispatcher, statistics, clock, settings)
 
     async def run(self) -> None:
@@ -61,7 +65,8 @@ class Engine:
         turning = asyncio.create_task(self._loop.run(ownership), name="turns")
         dispatching = asyncio.create_task(self._dispatcher.run(), name="dispatcher")
         counting = asyncio.create_task(self._statistics.run(), name="statistics")
-        tasks = (turning, dispatching, counting)
+        watching = asyncio.create_task(self._operator_watch.run(), name="operator watch")
+        tasks = (turning, dispatching, counting, watching)
         self._started.set()
         try:
             # Any of them ending early is a failure of the whole: half an engine would look alive.
@@ -113,6 +118,27 @@ class Engine:
         """
         await self._inbox.change_policy(ref, None)
 
+    async def set_emergency(self, emergency: Emergency | None) -> None:
+        """Begin, change or (None) end emergency mode; in force when this returns.
+
+        Raises:
+            UnavailableError: not known to be in force; try again.
+        """
+        await self._inbox.change_emergency(emergency)
+
+    async def cancel(self, execution_id: int) -> Cancellation:
+        """Keep an execution from running, or have its worker stop it; durable when this returns.
+
+        Raises:
+            UnavailableError: not known to be cancelled; try again.
+        """
+        stored = await self._stored(execution_id)
+        if stored is None:
+            return Cancellation.UNKNOWN
+        if stored.status in TERMINAL:
+            return Cancellation.ENDED
+        return await self._inbox.cancel(stored)
+
     def policies(self) -> dict[str, QueuePolicy]:
         """Declared policies by action."""
         return {queue.ref: queue.policy for queue in self._loop.manager.queues() if queue.governed}
@@ -137,15 +163,12 @@ class Engine:
         Raises:
             UnavailableError: the database is away.
         """
-        try:
-            stored = await self._journal.execution(execution_id)
-        except JournalError as error:
-            raise UnavailableError(str(error)) from error
+        stored = await self._stored(execution_id)
         queue = None if stored is None else self._loop.manager.queue_of(stored.action_id)
         if stored is None or queue is None:
             return None if stored is None else ExecutionView(stored, None, None)
-        position = queue.position(stored.queue_order)
-        if position <= 0:
+        position = queue.position(stored.group_key, stored.queue_order)
+        if position == 0:
             return ExecutionView(stored, None, None)
         return ExecutionView(stored, position, queue.estimated_wait_seconds(position, self._clock.now()))
 
@@ -154,6 +177,12 @@ class Engine:
         return EngineHealth(
             self._loop.serving, self._loop.last_turn_age_seconds, self._broker.connected, self._loop.detail
         )
+
+    async def _stored(self, execution_id: int) -> StoredExecution | None:
+        try:
+            return await self._journal.execution(execution_id)
+        except JournalError as error:
+            raise UnavailableError(str(error)) from error
 
     async def _hand_over(self) -> None:
         """Publish what is committed and record its confirmation, so that the successor repeats nothing."""

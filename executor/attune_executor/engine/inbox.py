@@ -3,11 +3,16 @@
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any, TypeVar
 
+from attune_executor.domain.emergency import Emergency
 from attune_executor.domain.policy import QueuePolicy
-from attune_executor.domain.submission import ExecutionRequest, Receipt, Refusal
+from attune_executor.domain.submission import Cancellation, ExecutionRequest, Receipt, Refusal
 from attune_executor.engine.views import UnavailableError
 from attune_executor.ports.broker import WorkerReport
+from attune_executor.ports.journal import OperatorChanges, StoredExecution
+
+_Answer = TypeVar("_Answer")
 
 
 @dataclass(slots=True)
@@ -38,10 +43,39 @@ class PolicyChange:
 
 
 @dataclass(slots=True)
+class EmergencyChange:
+    """Emergency mode to begin or change, or to end where ``emergency`` is None."""
+
+    emergency: Emergency | None
+    done: asyncio.Future[None]
+
+    def in_force(self) -> None:
+        """Tell the caller, if it still listens."""
+        if not self.done.done():
+            self.done.set_result(None)
+
+
+@dataclass(slots=True)
+class CancelRequest:
+    """An open execution that a caller wants cancelled."""
+
+    execution: StoredExecution
+    answer: asyncio.Future[Cancellation]
+
+    def answer_with(self, outcome: Cancellation) -> None:
+        """Answer the caller, if it still listens."""
+        if not self.answer.done():
+            self.answer.set_result(outcome)
+
+
+@dataclass(slots=True)
 class Batch:
     """The commands of one turn, in the order in which they are applied."""
 
     policies: list[PolicyChange] = field(default_factory=list[PolicyChange])
+    emergencies: list[EmergencyChange] = field(default_factory=list[EmergencyChange])
+    operator_changes: list[OperatorChanges] = field(default_factory=list[OperatorChanges])
+    cancels: list[CancelRequest] = field(default_factory=list[CancelRequest])
     reports: list[WorkerReport] = field(default_factory=list[WorkerReport])
     submissions: list[Submission] = field(default_factory=list[Submission])
 
@@ -61,12 +95,12 @@ class Batch:
 
     def refuse_callers(self, error: Exception) -> None:
         """Answer everyone who waits on this batch with ``error``."""
-        for submission in self.submissions:
-            if not submission.answer.done():
-                submission.answer.set_exception(error)
-        for change in self.policies:
-            if not change.done.done():
-                change.done.set_exception(error)
+        waiting: list[asyncio.Future[Any]] = [submission.answer for submission in self.submissions]
+        waiting += [change.done for change in (*self.policies, *self.emergencies)]
+        waiting += [request.answer for request in self.cancels]
+        for future in waiting:
+            if not future.done():
+                future.set_exception(error)
 
 
 class Inbox:
@@ -107,12 +141,26 @@ class Inbox:
 
     async def change_policy(self, ref: str, policy: QueuePolicy | None) -> None:
         """Queue a policy change and wait until it is in force."""
-        if self._closed is not None:
-            raise self._closed
-        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        done = self._future(type(None))
         self._batch.policies.append(PolicyChange(ref, policy, done))
-        self._wake.set()
         await done
+
+    async def change_emergency(self, emergency: Emergency | None) -> None:
+        """Queue a change of emergency mode and wait until it is in force."""
+        done = self._future(type(None))
+        self._batch.emergencies.append(EmergencyChange(emergency, done))
+        await done
+
+    async def cancel(self, execution: StoredExecution) -> Cancellation:
+        """Queue a cancel and wait until what came of it is durable."""
+        answer = self._future(Cancellation)
+        self._batch.cancels.append(CancelRequest(execution, answer))
+        return await answer
+
+    def operator_changed(self, changes: OperatorChanges) -> None:
+        """Queue what an operator did by SQL."""
+        self._batch.operator_changes.append(changes)
+        self._wake.set()
 
     def report(self, report: WorkerReport) -> None:
         """Queue a worker's report."""
@@ -123,6 +171,13 @@ class Inbox:
         """Return the reports of a turn that failed to the front: they are harmless to apply twice."""
         self._batch.reports[:0] = reports
         self._wake.set()
+
+    def _future(self, kind: type[_Answer]) -> asyncio.Future[_Answer]:
+        del kind
+        if self._closed is not None:
+            raise self._closed
+        self._wake.set()
+        return asyncio.get_running_loop().create_future()
 
     def wake(self) -> None:
         """Make the next turn come now."""

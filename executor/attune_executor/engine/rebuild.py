@@ -1,11 +1,13 @@
 """Memory from the journal: what a new owner, or an owner whose commit failed, starts from."""
 
 from attune_executor.domain.execution import ExecutionStatus
-from attune_executor.domain.queue_manager import ExecutionQueueManager
+from attune_executor.domain.queue_manager import ExecutionQueueManager, Patience
 from attune_executor.ports.journal import Journal
 
 
-async def rebuild(journal: Journal, *, publish_order: int, confirmed_order: int, now: float) -> ExecutionQueueManager:
+async def rebuild(
+    journal: Journal, *, publish_order: int, confirmed_order: int, now: float, patience: Patience
+) -> ExecutionQueueManager:
     """Restore every queue, counter and slot in use from the journal.
 
     Args:
@@ -13,14 +15,13 @@ async def rebuild(journal: Journal, *, publish_order: int, confirmed_order: int,
         publish_order: the last publish order known to have been given out; none up to here is given out again.
         confirmed_order: publishes up to here are known to have reached the broker.
         now: Unix seconds.
+        patience: how long things may take before the executor acts itself.
 
     Raises:
         JournalError: when the journal is away.
     """
     known = await journal.actions()
-    batches = [batch async for batch in journal.open_executions()]
-    highest = max((row.publish_order for batch in batches for row in batch if row.publish_order is not None), default=0)
-    manager = ExecutionQueueManager(max(publish_order, highest))
+    manager = ExecutionQueueManager(publish_order, patience)
     for action in known:
         manager.restore_action(
             action.action_id,
@@ -29,18 +30,26 @@ async def rebuild(journal: Journal, *, publish_order: int, confirmed_order: int,
             enabled=action.enabled,
             last_order=action.last_order,
             total_rejected=action.total_rejected,
+            rate_marks=action.rate_marks,
             now=now,
         )
-    for batch in batches:
+    async for batch in journal.open_executions():
         for row in batch:
             if row.publish_order is None:
-                manager.restore_waiting(row.execution_id, row.action_id, row.queue_order, row.created)
+                manager.restore_waiting(row.execution_id, row.action_id, row.queue_order, row.created, row.group_key)
             else:
+                manager.published_up_to(row.publish_order)
                 manager.restore_active(
                     row.execution_id,
                     row.action_id,
+                    now,
+                    key=row.group_key,
                     attempt=row.attempt,
+                    failures=row.failures,
                     started=row.status is ExecutionStatus.RUNNING,
+                    worker=row.worker,
                     confirmed=row.publish_order <= confirmed_order,
+                    cancelling=row.cancelling,
+                    retry_at=row.retry_at,
                 )
     return manager

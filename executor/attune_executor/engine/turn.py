@@ -5,10 +5,10 @@ from dataclasses import dataclass
 
 from attune_executor.domain.queue_manager import ExecutionQueueManager, TurnDecision
 from attune_executor.domain.records import Accepted
-from attune_executor.domain.submission import ExecutionRequest, Receipt, Refusal
+from attune_executor.domain.submission import Cancellation, ExecutionRequest, Receipt, Refusal
 from attune_executor.engine.id_allocator import IdAllocator
 from attune_executor.engine.inbox import Batch
-from attune_executor.ports.journal import StoredExecution
+from attune_executor.ports.journal import OperatorChanges, StoredExecution
 
 _Outcome = Accepted | Receipt | Refusal
 
@@ -20,6 +20,8 @@ class Turn:
     decision: TurnDecision
     outcomes: Sequence[Sequence[Receipt | Refusal]]
     """Per submission of the batch, per request."""
+    cancellations: Sequence[Cancellation]
+    """Per cancel of the batch."""
 
 
 def decide(
@@ -31,7 +33,7 @@ def decide(
     confirmed_order: int,
     now: float,
 ) -> Turn:
-    """Apply a batch: policies first, then reports, which free slots, then requests, then fill the slots.
+    """Apply a batch: what is declared, then reports, which free slots, then cancels and requests; then fill the slots.
 
     Args:
         manager: the queues; changed in place.
@@ -47,11 +49,19 @@ def decide(
             manager.remove_policy(change.ref, now)
         else:
             manager.set_policy(action_id, change.ref, change.policy, now)
+    for emergency in batch.emergencies:
+        manager.set_emergency(emergency.emergency)
+    for changes in batch.operator_changes:
+        _heed(manager, changes, now)
     for report in batch.reports:
         for started in report.started:
             manager.notify_started(started, now)
         for finished in report.finished:
             manager.notify_completion(finished, now)
+        if report.heartbeat is not None:
+            manager.notify_heartbeat(report.heartbeat)
+    manager.advance(now)
+    cancellations = [_cancel(manager, request.execution, now) for request in batch.cancels]
     by_key: dict[str, _Outcome] = {}
     outcomes = [
         [_submit(manager, request, known_keys, by_key, ids, now) for request in submission.requests]
@@ -61,7 +71,20 @@ def decide(
     return Turn(
         decision,
         [[_receipt(manager, outcome) for outcome in submission] for submission in outcomes],
+        cancellations,
     )
+
+
+def _heed(manager: ExecutionQueueManager, changes: OperatorChanges, now: float) -> None:
+    for ended in changes.ended:
+        place = ended.action_id, ended.group_key, ended.queue_order
+        manager.notify_ended_elsewhere(ended.execution_id, now, place)
+    for action_id, enabled in changes.enabled.items():
+        manager.set_enabled(action_id, enabled, now)
+
+
+def _cancel(manager: ExecutionQueueManager, execution: StoredExecution, now: float) -> Cancellation:
+    return manager.cancel(execution.execution_id, execution.action_id, execution.group_key, execution.queue_order, now)
 
 
 def _submit(
@@ -90,7 +113,7 @@ def _submit(
 
 def _repeated(manager: ExecutionQueueManager, stored: StoredExecution) -> Receipt:
     queue = manager.queue_of(stored.action_id)
-    position = max(0, queue.position(stored.queue_order)) if queue is not None else 0
+    position = queue.position(stored.group_key, stored.queue_order) if queue is not None else 0
     return Receipt(stored.execution_id, stored.action_ref, stored.status, position, duplicate=True)
 
 

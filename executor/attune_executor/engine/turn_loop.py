@@ -6,14 +6,14 @@ memory is thrown away and rebuilt from the journal; reports of that turn are app
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from time import monotonic
 from typing import Final
 
 import structlog
 
 from attune_executor.backoff import Backoff
-from attune_executor.domain.queue_manager import ExecutionQueueManager
+from attune_executor.domain.queue_manager import ExecutionQueueManager, Patience
 from attune_executor.engine.dispatcher import Dispatcher
 from attune_executor.engine.id_allocator import IdAllocator
 from attune_executor.engine.inbox import Batch, Inbox
@@ -21,7 +21,7 @@ from attune_executor.engine.rebuild import rebuild
 from attune_executor.engine.statistics import Statistics
 from attune_executor.engine.turn import Turn, decide
 from attune_executor.engine.views import UnavailableError
-from attune_executor.ports.broker import Broker, BrokerError, Dispatch
+from attune_executor.ports.broker import Broker, BrokerError, Cancel, Dispatch
 from attune_executor.ports.clock import Clock
 from attune_executor.ports.journal import FencedError, Journal, JournalError, Ownership, StoredExecution
 
@@ -35,15 +35,16 @@ class TurnSettings:
 
     Attributes:
         idle_turn_seconds: longest time between two commits; an idle one proves that the shard is still ours.
-        redispatch_grace_seconds: after a rebuild, how long workers may report executions whose publish was not known
-            to be confirmed, before they are dispatched again.
+        roll_call_seconds: how often workers are asked what they hold; three without an answer, and a worker is lost.
+        patience: how long things may take before the executor acts itself.
         max_waiting_requests: requests that may wait for a turn before callers are told to come back.
         max_waiting_bytes: parameters that may wait for a turn; the database takes a turn in one message.
         id_block_size: execution ids reserved at a time.
     """
 
     idle_turn_seconds: float = 2.0
-    redispatch_grace_seconds: float = 5.0
+    roll_call_seconds: float = 5.0
+    patience: Patience = field(default_factory=Patience)
     max_waiting_requests: int = 50_000
     max_waiting_bytes: int = 64 * 1024 * 1024
     id_block_size: int = 10_000
@@ -70,7 +71,7 @@ class TurnLoop:
         self._clock = clock
         self._settings = settings
         self._ids = IdAllocator(journal, settings.id_block_size)
-        self._redispatch_at: float | None = None
+        self._roll_call_at = 0.0
         self._stopping = False
         self._last_turn = monotonic()
         self.manager = ExecutionQueueManager()
@@ -99,14 +100,17 @@ class TurnLoop:
         """
         started = monotonic()
         self._dispatcher.forget()
+        emergency = self.manager.emergency
         self.manager = await rebuild(
             self._journal,
             publish_order=max(ownership.publish_order, self.manager.publish_order),
             confirmed_order=max(ownership.confirmed_order, self._dispatcher.confirmed_order),
             now=self._clock.now(),
+            patience=self._settings.patience,
         )
+        self.manager.set_emergency(emergency)
         self._statistics.replace(self.manager.queues())
-        self._redispatch_at = monotonic() + self._settings.redispatch_grace_seconds
+        self._roll_call_at = 0.0
         self._last_turn = monotonic()
         self.serving = True
         self.detail = "serving"
@@ -120,7 +124,7 @@ class TurnLoop:
             FencedError: another owner took the shard over.
         """
         while not self._stopping:
-            await self._inbox.wait(self._settings.idle_turn_seconds)
+            await self._inbox.wait(self._rest_seconds())
             batch = self._inbox.take()
             try:
                 await self._turn(batch)
@@ -162,6 +166,12 @@ class TurnLoop:
             else:
                 return
 
+    def _rest_seconds(self) -> float:
+        """How long there is nothing to do unless something comes in."""
+        rest = min(self._settings.idle_turn_seconds, max(0.0, self._roll_call_at - monotonic()))
+        due = self.manager.next_due
+        return rest if due is None else min(rest, max(0.0, due - self._clock.now()))
+
     async def _turn(self, batch: Batch) -> None:
         policy_ids = [await self._journal.save_policy(change.ref, change.policy) for change in batch.policies]
         known_keys: Mapping[str, StoredExecution] = {}
@@ -170,25 +180,37 @@ class TurnLoop:
         await self._ids.ensure(batch.request_count)
         now = self._clock.now()
         self._statistics.turn_begins()
-        self._redispatch_when_due(now)
+        roll_called = self._call_roll_when_due(now)
         turn = decide(self.manager, batch, policy_ids, known_keys, self._ids, self._dispatcher.confirmed_order, now)
         parameters = await self._journal.commit(turn.decision.record)
         self._last_turn = monotonic()
+        self._dispatcher.cancel([Cancel(*order) for order in turn.decision.cancels])
         self._publish(turn, parameters, now)
         for submission, outcomes in zip(batch.submissions, turn.outcomes, strict=True):
             submission.answer_with(outcomes)
-        for change in batch.policies:
+        for request, outcome in zip(batch.cancels, turn.cancellations, strict=True):
+            request.answer_with(outcome)
+        for change in (*batch.policies, *batch.emergencies):
             change.in_force()
         self._statistics.turn_committed(turn.decision.changed)
         await self._acknowledge(batch)
+        if roll_called:
+            await self._call_roll()
 
-    def _redispatch_when_due(self, now: float) -> None:
-        if self._redispatch_at is None or monotonic() < self._redispatch_at:
-            return
-        self._redispatch_at = None
-        count = self.manager.redispatch_unconfirmed(now)
-        if count:
-            _log.warning("dispatching again what may not have reached the broker", count=count)
+    def _call_roll_when_due(self, now: float) -> bool:
+        # Without a broker nobody could answer, and nobody is lost for that.
+        if monotonic() < self._roll_call_at or not self._broker.connected:
+            return False
+        self._roll_call_at = monotonic() + self._settings.roll_call_seconds
+        if lost := self.manager.call_roll(now):
+            _log.warning("no worker has these executions: lost", count=lost)
+        return True
+
+    async def _call_roll(self) -> None:
+        try:
+            await self._broker.call_roll()
+        except BrokerError as error:
+            _log.warning("roll not called", reason=str(error))
 
     def _publish(self, turn: Turn, parameters: Mapping[int, bytes], now: float) -> None:
         dispatches: list[tuple[int, Dispatch]] = []
@@ -202,7 +224,16 @@ class TurnLoop:
             dispatches.append(
                 (
                     handoff.publish_order,
-                    Dispatch(handoff.execution_id, handoff.action_ref, handoff.attempt, handoff.pool, payload),
+                    Dispatch(
+                        handoff.execution_id,
+                        handoff.action_ref,
+                        handoff.attempt,
+                        handoff.pool,
+                        payload,
+                        handoff.timeout_seconds,
+                        handoff.at_most_once,
+                        handoff.expected_seconds,
+                    ),
                 )
             )
         self._dispatcher.enqueue(dispatches)

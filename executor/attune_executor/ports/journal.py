@@ -1,11 +1,12 @@
 """The durable truth: what was accepted, dispatched and finished. Memory is a cache of it."""
 
 from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
 from attune_executor.domain.execution import ExecutionStatus
 from attune_executor.domain.policy import QueuePolicy
+from attune_executor.domain.rate_meter import RateMark
 from attune_executor.domain.records import TurnRecord
 from attune_executor.domain.stats import QueueStats
 
@@ -25,7 +26,7 @@ class SchemaError(JournalError):
 class KnownAction(NamedTuple):
     """An action as the journal knows it. ``policy`` is None once its policy was removed.
 
-    ``last_order`` is the highest queue order ever given out.
+    ``last_order`` is the highest queue order ever given out, ``rate_marks`` what its rate limit has counted.
     """
 
     action_id: int
@@ -34,10 +35,14 @@ class KnownAction(NamedTuple):
     policy: QueuePolicy | None
     last_order: int
     total_rejected: int
+    rate_marks: Sequence[RateMark] = ()
 
 
 class OpenExecution(NamedTuple):
-    """An execution that is not terminal. ``publish_order`` is None while it waits; ``created`` is in Unix seconds."""
+    """An execution that is not terminal; times in Unix seconds.
+
+    ``publish_order`` is None while it waits, ``retry_at`` where it is not to be dispatched again later.
+    """
 
     execution_id: int
     action_id: int
@@ -46,6 +51,28 @@ class OpenExecution(NamedTuple):
     attempt: int
     publish_order: int | None
     created: float
+    group_key: str | None = None
+    failures: int = 0
+    worker: str | None = None
+    cancelling: bool = False
+    retry_at: float | None = None
+
+
+class EndedElsewhere(NamedTuple):
+    """An execution that was open and that someone else than the owner ended or deleted."""
+
+    execution_id: int
+    action_id: int
+    group_key: str | None
+    queue_order: int
+
+
+@dataclass(frozen=True, slots=True)
+class OperatorChanges:
+    """What an operator did by SQL: executions ended, and ``enabled`` by action id where it was turned."""
+
+    ended: Sequence[EndedElsewhere] = ()
+    enabled: Mapping[int, bool] = field(default_factory=dict[int, bool])
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +101,7 @@ class StoredExecution(NamedTuple):
     created: float
     started_at: float | None
     updated: float
+    group_key: str | None = None
 
 
 class Journal(Protocol):
@@ -121,6 +149,10 @@ class Journal(Protocol):
             FencedError: another owner has the shard; nothing was written.
             JournalError: the outcome is unknown.
         """
+        ...
+
+    async def operator_changes(self) -> OperatorChanges:
+        """What an operator did by SQL since the last time; told once, or found by loading again."""
         ...
 
     async def execution(self, execution_id: int) -> StoredExecution | None:

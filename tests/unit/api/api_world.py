@@ -11,6 +11,7 @@ from attune_executor.adapters.memory import (
     JournalStore,
     ManualClock,
     MemoryBroker,
+    MemoryExecutionHistory,
     MemoryJournal,
     MemoryQueueStatsRepository,
 )
@@ -57,11 +58,12 @@ async def api_world(
     """An engine that turns, until the block ends."""
     store, broker, clock = JournalStore(), MemoryBroker(), ManualClock()
     statistics = Statistics(clock, MemoryQueueStatsRepository(store), coalesce_seconds=0.01)
-    turns = TurnSettings(idle_turn_seconds=0.02, redispatch_grace_seconds=0)
+    broker.add_worker()
+    turns = TurnSettings(idle_turn_seconds=0.02)
     engine = Engine("test", MemoryJournal(store), broker, statistics, clock, turns)
     running = asyncio.create_task(engine.run())
     await engine.started()
-    api = create_api(engine, settings or ApiSettings(), submissions)
+    api = create_api(engine, settings or ApiSettings(), submissions, history=MemoryExecutionHistory(store))
     transport = httpx.ASGITransport(api, raise_app_exceptions=False)
     try:
         async with httpx.AsyncClient(transport=transport, base_url="http://executor") as client:

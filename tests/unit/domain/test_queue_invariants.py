@@ -13,6 +13,7 @@ from attune_executor.domain.policy import Admission, QueuePolicy
 from attune_executor.domain.queue_manager import ExecutionQueueManager
 from attune_executor.domain.records import Accepted, Finished, Started
 from attune_executor.domain.submission import ExecutionRequest
+from attune_executor.domain.workers import Heartbeat
 
 NOW = 1_000_000.0
 REFS = ("a", "b")
@@ -41,7 +42,11 @@ class QueueMachine(RuleBasedStateMachine):
         self.peaks: dict[str, int] = dict.fromkeys(REFS, 0)
         for number, ref in enumerate(REFS, start=1):
             self.manager.set_policy(number, ref, self.policies[ref], NOW)
+        self.answer()
         self.close()
+
+    def answer(self) -> None:
+        self.manager.notify_heartbeat(Heartbeat("w", "default", 1000, draining=False, held=()))
 
     def close(self) -> None:
         """Commit a turn into the model and check what it decided."""
@@ -150,12 +155,16 @@ class QueueMachine(RuleBasedStateMachine):
             for execution_id in self.active(ref):
                 row = self.rows[execution_id]
                 self.manager.restore_active(
-                    execution_id, number, attempt=row.attempt, started=row.started, confirmed=confirmed
+                    execution_id, number, NOW, attempt=row.attempt, started=row.started, confirmed=confirmed
                 )
             for execution_id in self.waiting(ref):
                 self.manager.restore_waiting(execution_id, number, self.rows[execution_id].order, NOW)
         unreported = [key for ref in REFS for key in self.active(ref) if not self.rows[key].started]
-        assert self.manager.redispatch_unconfirmed(NOW) == (0 if confirmed else len(unreported))
+        lost = 0
+        for _ in range(3):
+            self.answer()
+            lost += self.manager.call_roll(NOW)
+        assert lost == (0 if confirmed else len(unreported))
         self.close()
 
     @invariant()

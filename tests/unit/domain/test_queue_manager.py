@@ -5,6 +5,7 @@ from attune_executor.domain.policy import Admission, QueuePolicy
 from attune_executor.domain.queue_manager import ExecutionQueueManager, TurnDecision
 from attune_executor.domain.records import Accepted, Finished, Started
 from attune_executor.domain.submission import ExecutionRequest, Refusal, RefusalCode
+from attune_executor.domain.workers import Heartbeat
 
 NOW = 1_000_000.0
 
@@ -17,6 +18,12 @@ class Driver:
         self.ref = ref
         self.next_id = 100
         self.manager.set_policy(1, ref, policy, NOW)
+        self.heartbeat()
+
+    def heartbeat(self, *held: int, slots: int = 1000, draining: bool = False, worker: str = "w") -> None:
+        self.manager.notify_heartbeat(
+            Heartbeat(worker, "default", slots, draining, [(execution_id, 1) for execution_id in held])
+        )
 
     def submit(self, count: int = 1, ref: str | None = None) -> list[Accepted | Refusal]:
         outcomes: list[Accepted | Refusal] = []
@@ -46,7 +53,7 @@ class Driver:
 def counts(driver: Driver) -> tuple[int, int]:
     queue = driver.manager.queue(driver.ref)
     assert queue is not None
-    return len(queue.waiting), queue.active_count
+    return queue.queue_length, queue.active_count
 
 
 def test_dispatches_in_order_up_to_the_limit() -> None:
@@ -223,7 +230,7 @@ def restored(*, confirmed: bool, started: bool) -> ExecutionQueueManager:
     manager.restore_action(
         1, "core.echo", QueuePolicy(concurrency=1), enabled=True, last_order=12, total_rejected=4, now=NOW
     )
-    manager.restore_active(110, 1, attempt=1, started=started, confirmed=confirmed)
+    manager.restore_active(110, 1, NOW, attempt=1, started=started, confirmed=confirmed)
     manager.restore_waiting(111, 1, 11, NOW - 30)
     manager.restore_waiting(112, 1, 12, NOW - 20)
     return manager
@@ -237,27 +244,42 @@ def test_a_restored_queue_knows_its_counters_and_starts_nothing_beyond_the_limit
     stats = queue.stats(NOW)
     assert (stats.queue_length, stats.active_count, stats.oldest_enqueued_at) == (2, 1, NOW - 30)
     assert (stats.total_enqueued, stats.total_completed, stats.total_rejected) == (12, 9, 4)
-    assert queue.position(12) == 2
-    assert manager.redispatch_unconfirmed(NOW) == 0
+    assert queue.position(None, 12) == 2
 
 
-def test_an_unconfirmed_dispatch_is_repeated_with_the_next_attempt() -> None:
+def roll_calls(manager: ExecutionQueueManager, count: int, *held: int, slots: int = 10) -> int:
+    """So many roll calls, each answered; returns what was lost in all."""
+    lost = 0
+    for _ in range(count):
+        lost += manager.call_roll(NOW)
+        manager.notify_heartbeat(Heartbeat("w", "default", slots, False, [(each, 1) for each in held]))
+    return lost
+
+
+def test_an_unconfirmed_dispatch_that_nobody_holds_is_repeated_with_the_next_attempt() -> None:
     manager = restored(confirmed=False, started=False)
-    assert manager.redispatch_unconfirmed(NOW) == 1
+    assert roll_calls(manager, 2) == 0
+    assert roll_calls(manager, 1) == 1
     decision = manager.close_turn(0, NOW)
     assert [(handoff.execution_id, handoff.attempt, handoff.publish_order) for handoff in decision.handoffs] == [
         (110, 2, 8)
     ]
-    assert [tuple(row) for row in decision.record.dispatched] == [(110, 2, 8)]
-    assert manager.redispatch_unconfirmed(NOW) == 0
+    assert [tuple(row) for row in decision.record.dispatched] == [(110, 2, 8, 0)]
+    assert roll_calls(manager, 10) == 0, "it is confirmed now, and not overdue"
 
 
-def test_an_unconfirmed_dispatch_that_a_worker_reports_is_not_repeated() -> None:
+def test_an_unconfirmed_dispatch_that_a_worker_reports_or_holds_is_not_repeated() -> None:
     manager = restored(confirmed=False, started=False)
     assert manager.notify_started(Started(110, 1, "w", NOW), NOW)
-    assert manager.redispatch_unconfirmed(NOW) == 0
-    manager = restored(confirmed=False, started=True)
-    assert manager.redispatch_unconfirmed(NOW) == 0
+    assert roll_calls(manager, 5, 110) == 0
+    manager = restored(confirmed=False, started=False)
+    assert roll_calls(manager, 5, 110) == 0
+
+
+def test_nothing_is_lost_while_all_workers_are_busy_or_away() -> None:
+    manager = restored(confirmed=False, started=False)
+    assert [manager.call_roll(NOW) for _ in range(10)] == [0] * 10
+    assert roll_calls(manager, 10, 1, 2, slots=2) == 0, "it may wait in the broker behind those"
 
 
 def test_load_counts_arrivals_and_run_time() -> None:

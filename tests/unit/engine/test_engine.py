@@ -34,10 +34,11 @@ class World:
         self.store = JournalStore()
         self.broker = MemoryBroker()
         self.clock = ManualClock()
+        self.broker.add_worker()
 
-    def engine(self, owner: str = "one", grace_seconds: float = 0.0) -> Engine:
+    def engine(self, owner: str = "one", roll_call_seconds: float = 0.02) -> Engine:
         statistics = Statistics(self.clock, MemoryQueueStatsRepository(self.store), coalesce_seconds=0.01)
-        settings = TurnSettings(idle_turn_seconds=0.02, redispatch_grace_seconds=grace_seconds)
+        settings = TurnSettings(idle_turn_seconds=0.02, roll_call_seconds=roll_call_seconds)
         return Engine(owner, MemoryJournal(self.store), self.broker, statistics, self.clock, settings)
 
     @asynccontextmanager
@@ -169,15 +170,16 @@ async def test_a_committed_dispatch_that_never_reached_the_broker_is_repeated(wo
         await until(lambda: [item.attempt for item in world.pool()] == [2])
 
 
-async def test_a_worker_report_within_the_grace_prevents_the_repetition(world: World) -> None:
+async def test_what_a_worker_reports_or_holds_is_not_repeated(world: World) -> None:
     await commit_without_publishing(world)
     (execution_id,) = world.store.executions
-    async with world.running(world.engine(grace_seconds=0.2)):
-        world.broker.report(started=[Started(execution_id, 1, "w", world.clock.now())])
+    async with world.running():
+        world.broker.report(started=[Started(execution_id, 1, "worker", world.clock.now())])
+        world.broker.add_worker(held=[(execution_id, 1)])
         await until(lambda: world.statuses() == [ExecutionStatus.RUNNING])
-        turn = world.store.publish_order
-        await asyncio.sleep(0.3)  # the grace itself passes; several idle turns lie in it
-        assert world.store.publish_order == turn
+        calls = world.broker.roll_calls
+        await until(lambda: world.broker.roll_calls > calls + 5)
+        assert world.store.publish_order == 1
         assert world.pool() == []
 
 

@@ -2,6 +2,7 @@
 
 from attune_executor.adapters.memory.broker import MemoryBroker
 from attune_executor.adapters.memory.clock import ManualClock
+from attune_executor.adapters.memory.history import MemoryExecutionHistory
 from attune_executor.adapters.memory.journal import JournalStore, MemoryJournal, MemoryQueueStatsRepository
 from attune_executor.adapters.memory.maintenance import MemoryMaintenance
 
@@ -9,6 +10,7 @@ __all__ = [
     "JournalStore",
     "ManualClock",
     "MemoryBroker",
+    "MemoryExecutionHistory",
     "MemoryJournal",
     "MemoryMaintenance",
     "MemoryQueueStatsRepository",

@@ -2,9 +2,11 @@
 
 from collections import deque
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from attune_executor.domain.records import Finished, Started
-from attune_executor.ports.broker import BrokerError, DeliveryMark, Dispatch, WorkerReport
+from attune_executor.domain.workers import Heartbeat
+from attune_executor.ports.broker import BrokerError, Cancel, DeliveryMark, Dispatch, WorkerReport
 
 
 class MemoryBroker:
@@ -12,6 +14,11 @@ class MemoryBroker:
 
     def __init__(self) -> None:
         self.pools: dict[str, deque[Dispatch]] = {}
+        self.workers: dict[str, Heartbeat] = {}
+        """Those that answer roll calls, by name, with what they answer."""
+        self.roll_calls = 0
+        self.cancelled: list[Cancel] = []
+        """What workers were told to stop."""
         self.away = False
         """While True, publishing and acknowledging fail as if the broker were down."""
         self._on_report: Callable[[WorkerReport], None] | None = None
@@ -39,6 +46,18 @@ class MemoryBroker:
         for dispatch in dispatches:
             self.pools[dispatch.pool].append(dispatch)
 
+    async def call_roll(self) -> None:
+        """Let every worker answer."""
+        self._check_up()
+        self.roll_calls += 1
+        for heartbeat in list(self.workers.values()):
+            self.report(heartbeat=heartbeat)
+
+    async def cancel(self, cancels: Sequence[Cancel]) -> None:
+        """Note what is to be stopped."""
+        self._check_up()
+        self.cancelled.extend(cancels)
+
     async def acknowledge(self, mark: DeliveryMark) -> None:
         """Forget the reports up to the mark."""
         self._check_up()
@@ -60,9 +79,22 @@ class MemoryBroker:
         """Stop delivering."""
         self._on_report = None
 
-    def report(self, started: Sequence[Started] = (), finished: Sequence[Finished] = ()) -> None:
+    def add_worker(
+        self,
+        name: str = "worker",
+        pool: str = "default",
+        slots: int = 1000,
+        held: Sequence[tuple[int, int]] = (),
+    ) -> None:
+        """A worker announces itself, and answers roll calls so from then on."""
+        self.workers[name] = Heartbeat(name, pool, slots, draining=False, held=held)
+        self.report(heartbeat=self.workers[name])
+
+    def report(
+        self, started: Sequence[Started] = (), finished: Sequence[Finished] = (), heartbeat: Heartbeat | None = None
+    ) -> None:
         """Report as a worker."""
-        self._deliver(WorkerReport(DeliveryMark(0, 0), started, finished))
+        self._deliver(WorkerReport(DeliveryMark(0, 0), started, finished, heartbeat))
 
     def reconnect(self) -> None:
         """Begin a new channel: earlier marks are void, unacknowledged reports come again."""
@@ -73,7 +105,7 @@ class MemoryBroker:
 
     def _deliver(self, report: WorkerReport) -> None:
         self._tag += 1
-        marked = WorkerReport(DeliveryMark(self._channel, self._tag), report.started, report.finished)
+        marked = replace(report, mark=DeliveryMark(self._channel, self._tag))
         self._unacknowledged.append((self._tag, marked))
         if self._on_report is not None:
             self._on_report(marked)

@@ -7,13 +7,16 @@ from typing import NamedTuple
 from attune_executor.domain.execution import TERMINAL, ExecutionStatus
 from attune_executor.domain.maintenance import Task, TaskRun
 from attune_executor.domain.policy import QueuePolicy
-from attune_executor.domain.records import Accepted, Dispatched, Finished, Started, TurnRecord
+from attune_executor.domain.rate_meter import RateMark
+from attune_executor.domain.records import Accepted, Dispatched, Finished, Postponed, Started, TurnRecord
 from attune_executor.domain.stats import QueueStats
 from attune_executor.ports.journal import (
+    EndedElsewhere,
     FencedError,
     JournalError,
     KnownAction,
     OpenExecution,
+    OperatorChanges,
     Ownership,
     StoredExecution,
 )
@@ -24,6 +27,7 @@ class _Action:
     action_id: int
     policy: QueuePolicy | None
     enabled: bool = True
+    rate_marks: Sequence[RateMark] = ()
     last_order: int = 0
     """No deleted execution has a higher queue order."""
     total_rejected: int = 0
@@ -36,6 +40,9 @@ class _Row:
     idempotency_key: str | None
     dispatch_order: int | None
     publish_order: int | None
+    failures: int = 0
+    cancelling: bool = False
+    retry_at: float | None = None
 
 
 class QueueSnapshot(NamedTuple):
@@ -64,6 +71,24 @@ class JournalStore:
     stats: dict[int, QueueStats] = field(default_factory=dict[int, QueueStats])
     snapshots: list[QueueSnapshot] = field(default_factory=list[QueueSnapshot])
     maintenance: dict[Task, TaskRun] = field(default_factory=dict[Task, TaskRun])
+
+    ended_elsewhere: list[EndedElsewhere] = field(default_factory=list[EndedElsewhere])
+    turned: dict[int, bool] = field(default_factory=dict[int, bool])
+
+    def end(self, execution_id: int, status: ExecutionStatus, result: bytes | None = None) -> None:
+        """End an open execution as an operator does by SQL."""
+        row = self.executions[execution_id]
+        stored = row.stored
+        row.stored = stored._replace(status=status, result=result)
+        self.ended_elsewhere.append(
+            EndedElsewhere(execution_id, stored.action_id, stored.group_key, stored.queue_order)
+        )
+
+    def enable(self, ref: str, enabled: bool) -> None:
+        """Turn an action's switch as an operator does by SQL."""
+        action = self.actions[ref]
+        action.enabled = enabled
+        self.turned[action.action_id] = enabled
 
     def check_up(self) -> None:
         """Fail while away."""
@@ -105,6 +130,7 @@ class MemoryJournal:
             action.policy,
             last_order=max([*orders, action.last_order]),
             total_rejected=max(stats.total_rejected if stats else 0, action.total_rejected),
+            rate_marks=action.rate_marks,
         )
 
     async def open_executions(self) -> AsyncIterator[Sequence[OpenExecution]]:
@@ -121,6 +147,11 @@ class MemoryJournal:
                 row.stored.attempt,
                 row.publish_order,
                 row.stored.created,
+                row.stored.group_key,
+                row.failures,
+                row.stored.worker,
+                row.cancelling,
+                row.retry_at,
             )
             for row in rows
         ]
@@ -156,10 +187,18 @@ class MemoryJournal:
         self.store.confirmed_order = turn.confirmed_order
         for accepted in turn.accepted:
             self._accept(accepted)
+        for postponed in turn.postponed:
+            self._postpone(postponed)
         for started in turn.started:
             self._start(started)
         for finished in turn.finished:
             self._finish(finished)
+        for execution_id in turn.cancelling:
+            self._cancel(execution_id)
+        for rate in turn.rates:
+            for action in self.store.actions.values():
+                if action.action_id == rate.action_id:
+                    action.rate_marks = rate.marks
         dispatched = [self._dispatch(row) for row in turn.dispatched]
         return {stored.execution_id: stored.parameters for stored in dispatched if stored is not None}
 
@@ -186,6 +225,7 @@ class MemoryJournal:
             created=row.created,
             started_at=None,
             updated=row.created,
+            group_key=row.group_key,
         )
         self.store.executions[row.execution_id] = _Row(
             stored, row.idempotency_key, row.dispatch_order, row.dispatch_order
@@ -197,8 +237,22 @@ class MemoryJournal:
             return None
         known.publish_order = row.publish_order
         known.dispatch_order = known.dispatch_order or row.publish_order
+        known.failures = row.failures
+        known.retry_at = None
         known.stored = known.stored._replace(status=ExecutionStatus.SCHEDULED, attempt=row.attempt)
         return known.stored
+
+    def _postpone(self, row: Postponed) -> None:
+        known = self._open(row.execution_id)
+        if known is not None:
+            known.failures = row.failures
+            known.retry_at = row.retry_at
+            known.stored = known.stored._replace(status=ExecutionStatus.SCHEDULED)
+
+    def _cancel(self, execution_id: int) -> None:
+        known = self._open(execution_id)
+        if known is not None:
+            known.cancelling = True
 
     def _start(self, row: Started) -> None:
         known = self._open(row.execution_id)
@@ -221,6 +275,15 @@ class MemoryJournal:
     def _open(self, execution_id: int) -> _Row | None:
         row = self.store.executions.get(execution_id)
         return None if row is None or row.stored.status in TERMINAL else row
+
+    async def operator_changes(self) -> OperatorChanges:
+        """What `JournalStore.end` and `JournalStore.enable` did since the last time."""
+        self.store.check_up()
+        if self._epoch != self.store.epoch:
+            return OperatorChanges()
+        ended, self.store.ended_elsewhere = self.store.ended_elsewhere, []
+        turned, self.store.turned = self.store.turned, {}
+        return OperatorChanges(ended, turned)
 
     async def execution(self, execution_id: int) -> StoredExecution | None:
         """One execution."""

@@ -1,8 +1,15 @@
-"""PostgreSQL: schema ``attune``, the journal and the queue statistics."""
+"""PostgreSQL: schema ``attune``, the journal, its history and the queue statistics."""
 
+from attune_executor.adapters.postgres.history import PostgresExecutionHistory
 from attune_executor.adapters.postgres.journal import PostgresJournal
 from attune_executor.adapters.postgres.maintenance import PostgresMaintenance
 from attune_executor.adapters.postgres.queue_stats import PostgresQueueStatsRepository
 from attune_executor.adapters.postgres.schema import check_schema
 
-__all__ = ["PostgresJournal", "PostgresMaintenance", "PostgresQueueStatsRepository", "check_schema"]
+__all__ = [
+    "PostgresExecutionHistory",
+    "PostgresJournal",
+    "PostgresMaintenance",
+    "PostgresQueueStatsRepository",
+    "check_schema",
+]

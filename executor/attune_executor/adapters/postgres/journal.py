@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Final, Self
 
 import asyncpg
+import orjson
 
 from attune_executor.adapters.postgres import policy_codec
 from attune_executor.adapters.postgres.connection import CONNECT_SECONDS, away_is_journal_error
@@ -13,6 +14,9 @@ from attune_executor.adapters.postgres.rows import (
     dispatched_columns,
     finished_columns,
     open_execution,
+    postponed_columns,
+    rate_columns,
+    rate_marks,
     started_columns,
     stored_execution,
 )
@@ -20,7 +24,15 @@ from attune_executor.adapters.postgres.shard_writer import Fence, ShardWriter
 from attune_executor.adapters.postgres.statements import statement
 from attune_executor.domain.policy import QueuePolicy
 from attune_executor.domain.records import TurnRecord
-from attune_executor.ports.journal import JournalError, KnownAction, OpenExecution, Ownership, StoredExecution
+from attune_executor.ports.journal import (
+    EndedElsewhere,
+    JournalError,
+    KnownAction,
+    OpenExecution,
+    OperatorChanges,
+    Ownership,
+    StoredExecution,
+)
 
 COMMAND_SECONDS: Final = 15.0
 _BATCH: Final = 10_000
@@ -91,6 +103,7 @@ class PostgresJournal:
                 None if row["policy"] is None else policy_codec.decode(row["policy"], row["ref"]),
                 row["last_order"],
                 row["total_rejected"],
+                rate_marks(row["rate_marks"]),
             )
             for row in rows
         ]
@@ -106,8 +119,11 @@ class PostgresJournal:
 
     async def save_policy(self, ref: str, policy: QueuePolicy | None) -> int:
         """Store or remove an action's policy."""
-        text = None if policy is None else policy_codec.encode(policy)
-        rows = await self._writer.write("save_policy", ref, text)
+        if policy is None:
+            rows = await self._writer.write("save_policy", ref, None, None, None)
+        else:
+            tags = orjson.dumps(policy.tags).decode()
+            rows = await self._writer.write("save_policy", ref, policy_codec.encode(policy), policy.priority, tags)
         if not rows:
             raise self._writer.fenced()
         return int(rows[0]["id"])
@@ -134,12 +150,29 @@ class PostgresJournal:
             turn.confirmed_order,
             *accepted_columns(turn.accepted),
             *dispatched_columns(turn.dispatched),
+            *postponed_columns(turn.postponed),
             *started_columns(turn.started),
             *finished_columns(turn.finished),
+            turn.cancelling,
+            *rate_columns(turn.rates),
         )
         if not rows:
             raise self._writer.fenced()
         return {row["id"]: row["parameters"].encode() for row in rows if row["id"] is not None}
+
+    async def operator_changes(self) -> OperatorChanges:
+        """What the triggers noted since the last time."""
+        fence = self._writer.fence
+        with away_is_journal_error("reading what operators changed"):
+            rows = await self._readers.fetch(statement("operator_changes"), fence.shard, fence.claim, fence.epoch)
+        return OperatorChanges(
+            [
+                EndedElsewhere(row["execution"], row["action"], row["group_key"], row["queue_order"])
+                for row in rows
+                if row["execution"] is not None
+            ],
+            {row["action"]: row["enabled"] for row in rows if row["execution"] is None},
+        )
 
     async def execution(self, execution_id: int) -> StoredExecution | None:
         """One execution."""

@@ -4,9 +4,11 @@ from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
 import asyncpg
+import orjson
 
 from attune_executor.domain.execution import ExecutionStatus
-from attune_executor.domain.records import Accepted, Dispatched, Finished, Started
+from attune_executor.domain.rate_meter import RateMark
+from attune_executor.domain.records import Accepted, Dispatched, Finished, Postponed, RateMarks, Started
 from attune_executor.domain.stats import QueueStats
 from attune_executor.ports.journal import OpenExecution, StoredExecution
 
@@ -17,13 +19,29 @@ Columns = Sequence[Sequence[object]]
 
 def accepted_columns(rows: Sequence[Accepted]) -> Columns:
     """Arguments of ``commit`` for its accepted part."""
-    ids, actions, refs, orders, parameters, keys, created, dispatch_orders = _columns(Accepted, rows)
-    return ids, actions, refs, orders, [text.decode() for text in parameters], keys, created, dispatch_orders
+    ids, actions, refs, orders, parameters, keys, created, dispatch_orders, groups = _columns(Accepted, rows)
+    texts = [text.decode() for text in parameters]
+    return ids, actions, refs, orders, texts, keys, created, dispatch_orders, groups
 
 
 def dispatched_columns(rows: Sequence[Dispatched]) -> Columns:
     """Arguments of ``commit`` for its dispatched part."""
     return _columns(Dispatched, rows)
+
+
+def postponed_columns(rows: Sequence[Postponed]) -> Columns:
+    """Arguments of ``commit`` for its postponed part."""
+    return _columns(Postponed, rows)
+
+
+def rate_columns(rows: Sequence[RateMarks]) -> Columns:
+    """Arguments of ``commit`` for the rate limits."""
+    return [row.action_id for row in rows], [orjson.dumps(list(map(tuple, row.marks))).decode() for row in rows]
+
+
+def rate_marks(text: str | None) -> Sequence[RateMark]:
+    """From the column of ``actions``, as ``rate_columns`` wrote it."""
+    return () if text is None else [RateMark(*mark) for mark in orjson.loads(text)]
 
 
 def started_columns(rows: Sequence[Started]) -> Columns:
@@ -72,6 +90,11 @@ def open_execution(row: asyncpg.Record) -> OpenExecution:
         row["attempt"],
         row["publish_order"],
         row["created"],
+        row["group_key"],
+        row["failures"],
+        row["worker"],
+        row["cancelling"],
+        row["retry_at"],
     )
 
 
@@ -90,6 +113,7 @@ def stored_execution(row: asyncpg.Record) -> StoredExecution:
         row["created"],
         row["started_at"],
         row["updated"],
+        row["group_key"],
     )
 
 

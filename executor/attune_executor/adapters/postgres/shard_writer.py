@@ -28,6 +28,9 @@ _PLANNING: Final[Mapping[str, str]] = {
     "jit": "off",
 }
 
+# Tells the triggers that note an operator's changes that these are the owner's own.
+_SIGNATURE: Final[Mapping[str, str]] = {"attune.owner": "on"}
+
 
 @dataclass(frozen=True, slots=True)
 class Fence:
@@ -146,6 +149,6 @@ class ShardWriter:
         return connection
 
     async def _connect(self) -> asyncpg.Connection:
-        limits = {"statement_timeout": str(round(self._command_seconds * 1000))}
-        self._connection = await open_connection(self._url, {**_PLANNING, **limits}, self._command_seconds)
+        settings = {**_PLANNING, **_SIGNATURE, "statement_timeout": str(round(self._command_seconds * 1000))}
+        self._connection = await open_connection(self._url, settings, self._command_seconds)
         return self._connection

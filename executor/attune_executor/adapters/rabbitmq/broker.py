@@ -2,17 +2,27 @@
 
 import socket
 from collections.abc import Callable, Iterator, Sequence
-from itertools import groupby, islice
+from itertools import groupby
 from operator import attrgetter
 
+from aio_pika import DeliveryMode, Message
+
+from attune_executor.adapters.rabbitmq.company import together
 from attune_executor.adapters.rabbitmq.report_stream import ReportStream
 from attune_executor.amqp.errors import guarded
 from attune_executor.amqp.link import Link, Session
-from attune_executor.amqp.publishing import UnroutableError, publish_confirmed
-from attune_executor.amqp.topology import QueueType, declare_pool, pool_queue_name
-from attune_executor.ports.broker import BrokerError, DeliveryMark, Dispatch, WorkerReport
+from attune_executor.amqp.publishing import CONFIRM_TIMEOUT_SECONDS, UnroutableError, publish_confirmed
+from attune_executor.amqp.topology import (
+    ROLL_CALL_KEY,
+    QueueType,
+    control_key,
+    declare_pool,
+    declare_reports,
+    pool_queue_name,
+)
+from attune_executor.ports.broker import BrokerError, Cancel, DeliveryMark, Dispatch, WorkerReport
 from attune_executor.wire.envelope import WireMessage
-from attune_executor.wire.messages import encode_dispatches
+from attune_executor.wire.messages import encode_cancels, encode_dispatches, encode_roll_call
 
 
 class RabbitMQBroker:
@@ -22,7 +32,7 @@ class RabbitMQBroker:
         url: AMQP URL with the credentials; never shown.
         queue_type: for every queue; the workers' setting must agree.
         prefetch: messages of each kind of report that may be delivered and not acknowledged, at least 1.
-        executions_per_message: consecutive dispatches of a pool that travel together, at least 1.
+        shard: whose executions these are; workers report to its queues.
     """
 
     def __init__(
@@ -31,10 +41,10 @@ class RabbitMQBroker:
         *,
         queue_type: QueueType = QueueType.CLASSIC,
         prefetch: int = 500,
-        executions_per_message: int = 1,
+        shard: int = 0,
     ) -> None:
         self._prefetch = prefetch
-        self._executions_per_message = executions_per_message
+        self._shard = shard
         self._link = Link(url, f"attune-executor {socket.gethostname()}", queue_type)
         self._pools: set[str] = set()
         self._reports: ReportStream | None = None
@@ -50,7 +60,8 @@ class RabbitMQBroker:
         async def prepare(session: Session) -> None:
             for pool in self._pools:
                 await declare_pool(session.publishing, pool, self._link.queue_type)
-            self._reports = ReportStream(session, on_report)
+            await declare_reports(session.publishing, self._shard, self._link.queue_type)
+            self._reports = ReportStream(session, self._shard, on_report)
             await self._reports.consume(self._prefetch)
 
         await self._link.start(prepare)
@@ -86,6 +97,36 @@ class RabbitMQBroker:
                     await self.ensure_pool(pool)
             raise
 
+    async def call_roll(self) -> None:
+        """Ask every worker for a heartbeat; raises BrokerError when that is not known to be sent."""
+        await self._tell(ROLL_CALL_KEY, encode_roll_call(self._shard))
+
+    async def cancel(self, cancels: Sequence[Cancel]) -> None:
+        """Tell the pools' workers; raises BrokerError when that is not known to be sent."""
+        by_pool: dict[str, list[Cancel]] = {}
+        for cancel in cancels:
+            by_pool.setdefault(cancel.pool, []).append(cancel)
+        for pool, of_pool in by_pool.items():
+            await self._tell(control_key(pool), encode_cancels(of_pool))
+
+    async def _tell(self, routing_key: str, message: WireMessage) -> None:
+        """Whoever listens now hears it: nothing is kept, and nobody listening is no error."""
+        session = self._link.require()
+        await guarded(
+            session.exchanges.executions.publish(
+                Message(
+                    message.body,
+                    content_type="application/json",
+                    delivery_mode=DeliveryMode.NOT_PERSISTENT,
+                    message_id=message.message_id,
+                    type=message.message_type,
+                ),
+                routing_key,
+                mandatory=False,
+                timeout=CONFIRM_TIMEOUT_SECONDS,
+            )
+        )
+
     async def acknowledge(self, mark: DeliveryMark) -> None:
         """Acknowledge up to and including ``mark``; does nothing for a void mark."""
         if self.connected and self._reports is not None and self._reports.session.generation == mark.channel:
@@ -94,5 +135,5 @@ class RabbitMQBroker:
     def _messages(self, dispatches: Sequence[Dispatch]) -> Iterator[tuple[str, WireMessage]]:
         for pool, of_pool in groupby(dispatches, attrgetter("pool")):
             routing_key = pool_queue_name(pool)
-            while batch := list(islice(of_pool, self._executions_per_message)):
-                yield routing_key, encode_dispatches(batch)
+            for batch in together(of_pool):
+                yield routing_key, encode_dispatches(batch, self._shard)

@@ -10,7 +10,7 @@ from attune_executor.adapters.rabbitmq.acknowledgements import Acknowledgements
 from attune_executor.amqp.dead_letters import dead_letter
 from attune_executor.amqp.errors import guarded
 from attune_executor.amqp.link import Session
-from attune_executor.amqp.topology import COMPLETED_QUEUE, STATUS_QUEUE
+from attune_executor.amqp.topology import completed_queue_name, status_queue_name
 from attune_executor.ports.broker import BrokerError, DeliveryMark, WorkerReport
 from attune_executor.wire.envelope import MalformedMessageError
 from attune_executor.wire.messages import decode_reports
@@ -23,18 +23,20 @@ class ReportStream:
 
     Args:
         session: whose deliveries these are; the stream is void when it ends.
+        shard: whose reports these are.
         on_report: called with each report, in the order of the marks.
     """
 
-    def __init__(self, session: Session, on_report: Callable[[WorkerReport], None]) -> None:
+    def __init__(self, session: Session, shard: int, on_report: Callable[[WorkerReport], None]) -> None:
         self.session = session
+        self._queues = (completed_queue_name(shard), status_queue_name(shard))
         self._on_report = on_report
         self._acknowledgements = Acknowledgements()
 
     async def consume(self, prefetch: int) -> None:
         """Let reports come, of each queue up to ``prefetch`` messages that are not acknowledged."""
         await self.session.consuming.set_qos(prefetch_count=prefetch)
-        for queue in (COMPLETED_QUEUE, STATUS_QUEUE):
+        for queue in self._queues:
             # The queue's name as the consumer's tag: a delivery then says where it comes from.
             await self.session.deliveries.basic_consume(queue, self._receive, consumer_tag=queue)
 
@@ -53,7 +55,7 @@ class ReportStream:
             await self._set_aside(message, tag, str(error))
         else:
             mark = DeliveryMark(self.session.generation, tag)
-            self._on_report(WorkerReport(mark, reports.started, reports.finished))
+            self._on_report(WorkerReport(mark, *reports))
 
     async def _set_aside(self, message: DeliveredMessage, tag: int, reason: str) -> None:
         queue = message.consumer_tag or ""

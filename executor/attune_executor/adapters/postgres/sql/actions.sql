@@ -6,6 +6,7 @@ SELECT
     action.enabled,
     action.policy,
     GREATEST(last.queue_order, action.last_order) AS last_order,
+    action.rate_marks,
     GREATEST(stats.total_rejected, action.total_rejected) AS total_rejected
 FROM attune.action
 LEFT JOIN attune.queue_stats AS stats ON stats.action_id = action.id

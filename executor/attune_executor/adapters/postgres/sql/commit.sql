@@ -16,15 +16,18 @@ WITH fence AS (
 ), accepted AS (
     INSERT INTO attune.execution (
         id, action, action_ref, status, parameters, queue_order, dispatch_order, publish_order, attempt,
-        idempotency_key, created
+        idempotency_key, created, group_key
     )
     SELECT
         id, action, action_ref, CASE WHEN dispatch_order IS NULL THEN 'requested' ELSE 'scheduled' END, parameters,
         queue_order, dispatch_order, dispatch_order, (dispatch_order IS NOT NULL)::integer,
-        idempotency_key, to_timestamp(created)
+        idempotency_key, to_timestamp(created), group_key
     FROM unnest(
-        $6::bigint[], $7::bigint[], $8::text[], $9::bigint[], $10::jsonb[], $11::text[], $12::float8[], $13::bigint[]
-    ) AS entry (id, action, action_ref, queue_order, parameters, idempotency_key, created, dispatch_order)
+        $6::bigint[], $7::bigint[], $8::text[], $9::bigint[], $10::jsonb[], $11::text[], $12::float8[], $13::bigint[],
+        $14::text[]
+    ) AS entry (
+        id, action, action_ref, queue_order, parameters, idempotency_key, created, dispatch_order, group_key
+    )
     WHERE EXISTS (SELECT FROM fence)
 ), dispatched AS (
     UPDATE attune.execution AS execution
@@ -32,15 +35,23 @@ WITH fence AS (
         attempt = entry.attempt,
         publish_order = entry.publish_order,
         dispatch_order = COALESCE(execution.dispatch_order, entry.publish_order),
+        failures = entry.failures,
+        retry_at = NULL,
         updated = now()
-    FROM unnest($14::bigint[], $15::integer[], $16::bigint[]) AS entry (id, attempt, publish_order)
+    FROM unnest($15::bigint[], $16::integer[], $17::bigint[], $18::integer[])
+        AS entry (id, attempt, publish_order, failures)
     WHERE execution.id = entry.id AND execution.open AND EXISTS (SELECT FROM fence)
     RETURNING execution.id, execution.parameters
+), postponed AS (
+    UPDATE attune.execution AS execution
+    SET status = 'scheduled', failures = entry.failures, retry_at = to_timestamp(entry.retry_at), updated = now()
+    FROM unnest($19::bigint[], $20::integer[], $21::float8[]) AS entry (id, failures, retry_at)
+    WHERE execution.id = entry.id AND execution.open AND EXISTS (SELECT FROM fence)
 ), started AS (
     UPDATE attune.execution AS execution
     SET status = 'running', worker = entry.worker, started_at = to_timestamp(entry.started_at), updated = now()
-    FROM unnest($17::bigint[], $18::text[], $19::float8[]) AS entry (id, worker, started_at)
-    WHERE execution.id = entry.id AND execution.status = 'scheduled' AND EXISTS (SELECT FROM fence)
+    FROM unnest($22::bigint[], $23::text[], $24::float8[]) AS entry (id, worker, started_at)
+    WHERE execution.id = entry.id AND execution.open AND EXISTS (SELECT FROM fence)
 ), finished AS (
     UPDATE attune.execution AS execution
     SET status = entry.status,
@@ -48,9 +59,19 @@ WITH fence AS (
         worker = COALESCE(entry.worker, execution.worker),
         started_at = COALESCE(to_timestamp(entry.started_at), execution.started_at),
         updated = now()
-    FROM unnest($20::bigint[], $21::text[], $22::jsonb[], $23::text[], $24::float8[])
+    FROM unnest($25::bigint[], $26::text[], $27::jsonb[], $28::text[], $29::float8[])
         AS entry (id, status, result, worker, started_at)
     WHERE execution.id = entry.id AND execution.open AND EXISTS (SELECT FROM fence)
+), cancelling AS (
+    UPDATE attune.execution AS execution
+    SET cancelling = true
+    FROM unnest($30::bigint[]) AS entry (id)
+    WHERE execution.id = entry.id AND execution.open AND EXISTS (SELECT FROM fence)
+), rated AS (
+    UPDATE attune.action AS action
+    SET rate_marks = entry.marks
+    FROM unnest($31::bigint[], $32::jsonb[]) AS entry (id, marks)
+    WHERE action.id = entry.id AND EXISTS (SELECT FROM fence)
 )
 -- The first row, without an id, says that the fence held; it comes with any others or not at all.
 SELECT NULL::bigint AS id, NULL::jsonb AS parameters FROM fence

@@ -2,7 +2,11 @@
 WITH fence AS (
     SELECT FROM attune.executor_shard WHERE shard = $1 AND claim = $2 AND epoch = $3 FOR SHARE
 )
-INSERT INTO attune.action AS action (ref, policy)
-SELECT $4::text, $5::jsonb FROM fence
-ON CONFLICT (ref) DO UPDATE SET policy = EXCLUDED.policy, updated = now()
+INSERT INTO attune.action AS action (ref, policy, priority, tags)
+SELECT $4::text, $5::jsonb, COALESCE($6::integer, 5), COALESCE($7::jsonb, '[]') FROM fence
+ON CONFLICT (ref) DO UPDATE SET
+    policy = EXCLUDED.policy,
+    priority = COALESCE($6::integer, action.priority),
+    tags = COALESCE($7::jsonb, action.tags),
+    updated = now()
 RETURNING id

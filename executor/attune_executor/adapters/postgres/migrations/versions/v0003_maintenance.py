@@ -3,7 +3,7 @@
 from alembic import op
 
 revision = "0003"
-down_revision = "0001"
+down_revision = "0002"
 
 STATEMENTS = (
     # An action's totals come from its newest execution and its statistics. Both may be deleted, by maintenance or by

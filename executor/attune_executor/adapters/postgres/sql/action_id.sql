@@ -1,0 +1,1 @@
+SELECT id FROM attune.action WHERE ref = $1

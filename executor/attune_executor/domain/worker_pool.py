@@ -1,0 +1,113 @@
+"""A pool of workers as their heartbeats show it: how much it can take, and who is still there."""
+
+from collections.abc import Container, Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+from attune_executor.domain.workers import Heartbeat
+
+if TYPE_CHECKING:
+    from attune_executor.domain.action_queue import ActionQueue
+
+ROLL_CALLS_UNTIL_LOST: Final = 3
+"""Unanswered roll calls after which a worker counts as lost."""
+
+# What workers have at hand when a slot becomes free, so that they need not wait for the executor. It delays what is
+# dispatched next by as much, which only short executions are worth.
+_PREFETCH_SHARE: Final = 4
+_PREFETCH_BELOW_SECONDS: Final = 0.5
+_SMOOTHING: Final = 0.02
+
+
+@dataclass(slots=True, eq=False)
+class PoolWorker:
+    """One worker, as it last announced itself."""
+
+    name: str
+    slots: int
+    draining: bool
+    held: frozenset[int]
+    unanswered: int = 0
+
+    @property
+    def fresh(self) -> bool:
+        """Whether it answered the last roll call, seen when the next one is being sent."""
+        return self.unanswered <= 1
+
+
+@dataclass(slots=True, eq=False)
+class WorkerPool:
+    """What is dispatched to a pool and not finished stays within the slots of its workers and a small prefetch."""
+
+    name: str
+    workers: dict[str, PoolWorker] = field(default_factory=dict[str, PoolWorker])
+    in_flight: int = 0
+    """Executions dispatched to the pool and not finished."""
+    slots: int = 0
+    """Of the workers that take executions."""
+    leaving: set[int] = field(default_factory=set[int])
+    """Executions that are with draining workers, and in nobody's way."""
+    ready: "dict[ActionQueue, None]" = field(default_factory=dict["ActionQueue", None])
+    """Queues of the pool with something to start, in turn."""
+    recent_seconds: float | None = None
+    """How long the pool's executions take at present, smoothed."""
+
+    @property
+    def room(self) -> int:
+        """Executions that may be dispatched now; 0 without workers."""
+        if not self.slots:
+            return 0
+        short = self.recent_seconds is not None and self.recent_seconds < _PREFETCH_BELOW_SECONDS
+        prefetch = max(1, self.slots // _PREFETCH_SHARE) if short else 0
+        return max(0, self.slots + prefetch - self.in_flight + len(self.leaving))
+
+    @property
+    def idle_slots(self) -> int:
+        """Slots for which the workers that answered the last roll call had nothing."""
+        return sum(
+            max(0, worker.slots - len(worker.held))
+            for worker in self.workers.values()
+            if worker.fresh and not worker.draining
+        )
+
+    def heard(self, heartbeat: Heartbeat, active: Container[int]) -> None:
+        """A worker answered; ``active`` are the executions that hold a slot."""
+        known = self.workers.get(heartbeat.worker)
+        if known is not None and known.draining:
+            self.leaving -= known.held
+        worker = PoolWorker(
+            heartbeat.worker,
+            heartbeat.slots,
+            heartbeat.draining,
+            frozenset(execution_id for execution_id, _ in heartbeat.held),
+        )
+        self.workers[worker.name] = worker
+        if worker.draining:
+            self.leaving.update(execution_id for execution_id in worker.held if execution_id in active)
+        self._add_up()
+
+    def call_roll(self) -> list[PoolWorker]:
+        """Count a roll call that is being sent; returns the workers that have not answered the last ones, now lost."""
+        lost: list[PoolWorker] = []
+        for worker in list(self.workers.values()):
+            worker.unanswered += 1
+            if worker.unanswered > ROLL_CALLS_UNTIL_LOST:
+                lost.append(worker)
+                del self.workers[worker.name]
+                self.leaving -= worker.held
+        if lost:
+            self._add_up()
+        return lost
+
+    def held(self) -> Iterator[int]:
+        """Executions that some worker holds."""
+        for worker in self.workers.values():
+            yield from worker.held
+
+    def ran(self, seconds: float) -> None:
+        """An execution took so long."""
+        recent = self.recent_seconds
+        self.recent_seconds = seconds if recent is None else recent + _SMOOTHING * (seconds - recent)
+
+    def _add_up(self) -> None:
+        self.slots = sum(worker.slots for worker in self.workers.values() if not worker.draining)
