@@ -114,8 +114,16 @@ class LimitSet(msgspec.Struct, frozen=True, tag="limit_set"):
     in_force_at: float
 
 
+class RateSet(msgspec.Struct, frozen=True, tag="rate_set"):
+    """Of an action, no more than `max_executions` may start within any `window_seconds`; in force from the start."""
+
+    action: str
+    max_executions: int
+    window_seconds: float
+
+
 Event: TypeAlias = (
-    Submitted | Answered | CancelAsked | RunStarted | RunEnded | Disturbed | WorkerEnded | Woke | LimitSet
+    Submitted | Answered | CancelAsked | RunStarted | RunEnded | Disturbed | WorkerEnded | Woke | LimitSet | RateSet
 )
 
 _encoder = msgspec.json.Encoder()

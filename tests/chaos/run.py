@@ -14,7 +14,7 @@ from chaos import outcome, pack
 from chaos.board import Board
 from chaos.clients import Client
 from chaos.fleet import Fleet
-from chaos.history import LimitSet, Part, Recorder
+from chaos.history import LimitSet, Part, RateSet, Recorder
 from chaos.killer import Killer
 from chaos.records import Records
 from chaos.schedule import strikes
@@ -36,16 +36,17 @@ class Plan:
         seconds: of load and kills.
         seed: of everything that is left to chance.
         gap_seconds: between two strikes, on average.
-        settle_seconds: after the last strike, until when everything must have ended.
+        settle_seconds: after the last strike, until when everything must have ended; what was dispatched and never
+            began is dispatched again after 300 s at the latest.
         pause_seconds: of a client between two submissions, on average.
     """
 
     seconds: float
     seed: int
     gap_seconds: float = 4.0
-    settle_seconds: float = 180.0
+    settle_seconds: float = 360.0
     clients: int = 6
-    pause_seconds: float = 0.12
+    pause_seconds: float = 0.15
     workers: int = 3
     slots: int = 8
     max_queue_length: int = 100
@@ -74,6 +75,8 @@ async def run(plan: Plan, postgres: PostgresServer, rabbitmq: RabbitMQServer, fo
                 now = time.time()
                 for load in plan.load:
                     recorder.record(LimitSet(load.ref, load.limit, 0, now))
+                    if load.rate is not None:
+                        recorder.record(RateSet(load.ref, *load.rate))
                 killer = Killer(fleet, {Part.POSTGRES: postgres, Part.RABBITMQ: rabbitmq}, plan.seed, recorder, tally)
                 await _storm(plan, fleet, killer, recorder, tally)
                 tally.phase = "everything is up, waiting for the end"

@@ -15,6 +15,7 @@ class Load:
         longest_seconds: an execution works for any time up to this.
         weight: its share of the submissions.
         groups: values of the parameter that divides its queue; empty: undivided.
+        rate: executions that may start, and the window in seconds; None: any number.
     """
 
     ref: str
@@ -22,12 +23,15 @@ class Load:
     longest_seconds: float
     weight: int
     groups: tuple[str, ...] = ()
+    rate: tuple[int, float] | None = None
 
     def policy(self, max_queue_length: int) -> Mapping[str, Any]:
         """The action's entry under `policies.actions`."""
         policy: dict[str, Any] = {"concurrency_limit": self.limit, "max_queue_length": max_queue_length}
         if self.groups:
             policy["group_by"] = ["group"]
+        if self.rate is not None:
+            policy["rate_limit"] = {"max_executions": self.rate[0], "window_seconds": self.rate[1]}
         return policy
 
 
@@ -36,4 +40,6 @@ WORKLOAD: Final = (
     Load("chaos.steady", limit=3, longest_seconds=0.4, weight=2),
     Load("chaos.wide", limit=10, longest_seconds=0.3, weight=5),
     Load("chaos.blocking", limit=4, longest_seconds=0.2, weight=2),
+    Load("chaos.grouped", limit=1, longest_seconds=0.2, weight=3, groups=("red", "green", "blue")),
+    Load("chaos.rated", limit=5, longest_seconds=0.1, weight=1, rate=(8, 2.0)),
 )

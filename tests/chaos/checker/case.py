@@ -14,6 +14,7 @@ from chaos.history import (
     History,
     LimitSet,
     Outcome,
+    RateSet,
     RunEnded,
     RunStarted,
     Submitted,
@@ -73,6 +74,7 @@ class Case:
     rows: dict[str, list[Row]]
     disturbances: list[Disturbed]
     limits: dict[str, list[LimitSet]]
+    rates: dict[str, RateSet]
     awoken: list[Woke]
 
     @classmethod
@@ -85,7 +87,9 @@ class Case:
         for change in _of_kind(history, LimitSet):
             limits[change.action].append(change)
         disturbances = sorted(_of_kind(history, Disturbed), key=lambda event: event.at)
-        return cls(final, _requests(history), _runs(history), rows, disturbances, limits, list(_of_kind(history, Woke)))
+        rates = {rate.action: rate for rate in _of_kind(history, RateSet)}
+        awoken = list(_of_kind(history, Woke))
+        return cls(final, _requests(history), _runs(history), rows, disturbances, limits, rates, awoken)
 
     def slots_of(self, row: Row) -> Slots:
         """Whose limit and order the execution is under."""

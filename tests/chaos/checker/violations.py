@@ -30,6 +30,8 @@ class Kind(StrEnum):
     OVER_LIMIT = "over_limit"
     """More executions of an action ran at a time than its limit."""
 
+    OVER_RATE = "over_rate"
+    """More executions of an action started within a window than its rate limit lets start."""
     NOT_FENCED = "not_fenced"
     """An executor that had been paused and replaced woke up, and did not stand down."""
 

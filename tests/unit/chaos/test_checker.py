@@ -5,12 +5,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chaos.checker import Kind, Verdict
-from chaos.history import Disturbed, LimitSet, Part, RunEnded, RunStarted, WorkerEnded
+from chaos.history import Disturbed, LimitSet, Part, RateSet, RunEnded, RunStarted, WorkerEnded
 from unit.chaos.toy import Job, Story, Toy
 from unit.chaos.twists import TWISTS, Twist
 
-LIMITS = {"narrow": 1, "wide": 3, "grouped": 2}
-QUEUES = [("narrow", ""), ("wide", ""), ("grouped", "red"), ("grouped", "blue")]
+LIMITS = {"narrow": 1, "wide": 3, "grouped": 2, "rated": 4}
+RATES = {"rated": (3, 5.0)}
+QUEUES = [("narrow", ""), ("wide", ""), ("grouped", "red"), ("grouped", "blue"), ("rated", "")]
 CROWD = [Job(action, group, gap=0.1) for action, group in QUEUES for _ in range(LIMITS[action] + 1)]
 """More executions for each queue than it has slots."""
 
@@ -31,7 +32,7 @@ def kinds(verdict: Verdict) -> set[Kind]:
 
 
 def tell(*jobs: Job) -> Story:
-    return Toy(LIMITS).tell(list(jobs))
+    return Toy(LIMITS, RATES).tell(list(jobs))
 
 
 @settings(deadline=None)
@@ -129,3 +130,12 @@ def test_a_limit_lowered_long_ago_is_the_limit() -> None:
     story = Toy({"narrow": 3}).tell([Job("narrow", gap=100), *[Job("narrow", gap=0.1, seconds=5) for _ in range(2)]])
     story.events.append(LimitSet("narrow", 1, 20, 21))
     assert kinds(story.verdict()) == {Kind.OVER_LIMIT}
+
+
+def test_a_rate_counts_within_every_stretch() -> None:
+    story = tell(*[Job("rated", gap=0.01, seconds=0.1) for _ in range(7)])
+    assert story.verdict().good
+    rate = next(event for event in story.events if isinstance(event, RateSet))
+    # Seven began in three bursts, over two windows: not what three in twice the window let through.
+    story.events[story.events.index(rate)] = RateSet("rated", 3, 10.0)
+    assert kinds(story.verdict()) == {Kind.OVER_RATE}

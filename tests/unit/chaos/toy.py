@@ -18,6 +18,7 @@ from chaos.history import (
     LimitSet,
     Outcome,
     Part,
+    RateSet,
     RunEnded,
     RunStarted,
     Submitted,
@@ -60,18 +61,21 @@ class Story:
 class Toy:
     """Tells what a system with these limits makes of jobs, in the order of asking."""
 
-    def __init__(self, limits: dict[str, int]) -> None:
+    def __init__(self, limits: dict[str, int], rates: dict[str, tuple[int, float]] | None = None) -> None:
         self._limits = limits
+        self._rates = rates or {}
         self._story = Story()
         self._free: dict[tuple[str, str], list[float]] = {}
         self._last_dispatch: dict[tuple[str, str], float] = {}
         self._orders: dict[str, int] = dict.fromkeys(limits, 0)
         self._dispatch_times: list[tuple[float, int]] = []
+        self._dispatches: dict[str, list[float]] = {}
         self._workers = 0
 
     def tell(self, jobs: list[Job]) -> Story:
         story = self._story
         story.events += [LimitSet(action, limit, 0, 0) for action, limit in self._limits.items()]
+        story.events += [RateSet(action, *rate) for action, rate in self._rates.items()]
         now = 10.0
         for number, job in enumerate(jobs, start=1):
             now += job.gap + 4 * TICK
@@ -100,6 +104,13 @@ class Toy:
         slots = job.action, job.group
         free = self._free.setdefault(slots, [0.0] * self._limits[job.action])
         dispatched_at = max(accepted_at, heapq.heappop(free) + TICK, self._last_dispatch.get(slots, 0) + TICK)
+        if job.action in self._rates:
+            # The execution so many before this one began a whole window ago.
+            count, window = self._rates[job.action]
+            history = self._dispatches.setdefault(job.action, [])
+            if len(history) >= count:
+                dispatched_at = max(dispatched_at, history[-count] + window + TICK)
+            history.append(dispatched_at)
         self._last_dispatch[slots] = dispatched_at
         self._dispatch_times.append((dispatched_at, number))
         ended_at = self._run(key, dispatched_at + TICK / 2, job)

@@ -11,7 +11,7 @@ import msgspec
 
 from chaos.checker import Kind
 from chaos.final import Row, Totals
-from chaos.history import Answered, CancelAsked, LimitSet, Outcome, RunEnded, RunStarted, Submitted, Woke
+from chaos.history import Answered, CancelAsked, LimitSet, Outcome, RateSet, RunEnded, RunStarted, Submitted, Woke
 from unit.chaos.toy import TICK, Story
 
 Twist = Callable[[Story, int], None]
@@ -152,6 +152,11 @@ def one_too_many(story: Story, pick: int) -> None:
         _change(story, each, ended_at=end + TICK)
 
 
+def too_fast(story: Story, pick: int) -> None:
+    """What ran is what a limit allows that lets far more through than the one that was in force."""
+    story.events.append(RateSet(_ran(story, pick).action, 1, story.at))
+
+
 def stayed(story: Story, pick: int) -> None:
     story.events.append(Woke(pick, story.at, None))
 
@@ -173,5 +178,6 @@ TWISTS: Final[dict[Twist, Kind]] = {
     overtaken_at_dispatch: Kind.DISPATCH_ORDER,
     overtaken_at_the_start: Kind.START_ORDER,
     one_too_many: Kind.OVER_LIMIT,
+    too_fast: Kind.OVER_RATE,
     stayed: Kind.NOT_FENCED,
 }
