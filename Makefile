@@ -30,6 +30,9 @@ demo: .venv ## The whole path on a real cluster: policies, bursts, scaling worke
 bench: .venv ## How fast: Attune and five other systems, on this machine; BENCH="--size small --only a,b" for less
 	@$(RUN) python -m bench $(BENCH)
 
+try: .venv ## The executor and two workers on this machine, without a cluster: a minute of real work, checked
+	@$(TESTBED) try
+
 test: .venv check ## Every test: unit, contract, integration, cluster; starts and stops all it needs
 	@$(TESTBED) cluster prepare
 	@$(TESTBED) image build

@@ -16,18 +16,21 @@ from testbed.progress import CONSOLE
 from testbed.services.cli import app as services
 from testbed.services.runner import NoRunnerError
 from testbed.services.server import ServiceError
+from testbed.trial.cli import app as trial
+from testbed.trial.scenario import TrialError
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, help=__doc__)
 app.add_typer(cluster, name="cluster")
 app.add_typer(services, name="services")
 app.add_typer(image, name="image")
 app.add_typer(demo, name="demo")
+app.add_typer(trial, name="try")
 
 
 def main() -> None:
     """Run the command line; what a person can do something about is said without a traceback."""
     try:
         app()
-    except (ClusterError, DockerError, GoError, PackageError, NoRunnerError, ServiceError) as error:
+    except (ClusterError, DockerError, GoError, PackageError, NoRunnerError, ServiceError, TrialError) as error:
         CONSOLE.print(f"[red]Error:[/red] {escape(str(error))}")
         sys.exit(1)

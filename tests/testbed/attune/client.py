@@ -5,13 +5,23 @@ import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from http import HTTPStatus
-from typing import Any
+from typing import Any, Protocol
 
 import httpx
 
-from testbed.attune.port_forward import PortForward
-
 _FULL_QUEUE_SECONDS = 1.0
+
+
+class Way(Protocol):
+    """How to reach the API; may block while it is looked for, such as a PortForward."""
+
+    def url(self) -> str:
+        """The base URL, as far as is known."""
+        ...
+
+    def lost(self, url: str) -> None:
+        """Say that `url` does not answer."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -32,10 +42,10 @@ class Refused(RuntimeError):  # noqa: N818 - an answer, not an error of the prog
 
 
 class Caller:
-    """Submits executions through a port-forward."""
+    """Submits executions, whatever becomes of the way to the API meanwhile."""
 
-    def __init__(self, forward: PortForward) -> None:
-        self._forward = forward
+    def __init__(self, way: Way) -> None:
+        self._way = way
         self._http = httpx.AsyncClient(timeout=30)
 
     async def close(self) -> None:
@@ -90,11 +100,11 @@ class Caller:
     async def _send(self, method: str, path: str, body: object) -> httpx.Response:
         """The answer of an API that is there and has its database, however long that takes."""
         while True:
-            url = await asyncio.to_thread(self._forward.url)
+            url = await asyncio.to_thread(self._way.url)
             try:
                 response = await self._http.request(method, url + path, json=body)
             except httpx.TransportError:
-                await asyncio.to_thread(self._forward.lost, url)
+                await asyncio.to_thread(self._way.lost, url)
                 continue
             if response.status_code != HTTPStatus.SERVICE_UNAVAILABLE:
                 return response
