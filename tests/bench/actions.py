@@ -7,6 +7,7 @@ import asyncio
 import os
 import struct
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -63,7 +64,7 @@ def install(folder: Path) -> None:
 
 
 def _named(known: Action[..., Any], ref: str) -> Action[..., Any]:
-    return Action(ref, known.function, known.parameters, known.is_async)
+    return replace(known, ref=ref)
 
 
 # The registry takes every action in the module's namespace. They share one function and one check of its parameters.
