@@ -7,6 +7,7 @@ import pytest
 
 from attune_executor.adapters.postgres import check_schema
 from attune_executor.adapters.postgres.migration import migrate
+from attune_executor.adapters.postgres.migrations.versions import v0001_queues
 from attune_executor.ports.journal import JournalError, SchemaError
 from testbed.services.postgres import PostgresServer
 
@@ -76,3 +77,20 @@ async def test_an_action_with_executions_cannot_be_deleted(migrated_url: str) ->
     await execute(migrated_url, "DELETE FROM attune.action WHERE ref = 'unused'")
     with pytest.raises(asyncpg.ForeignKeyViolationError, match="action used has executions"):
         await execute(migrated_url, "DELETE FROM attune.action WHERE ref = 'used'")
+
+
+async def test_totals_of_an_older_database_are_kept(database_url: str) -> None:
+    connection = await asyncpg.connect(database_url)
+    await connection.execute("CREATE SCHEMA attune")
+    for text in v0001_queues.STATEMENTS:
+        await connection.execute(text)
+    await connection.execute(
+        "CREATE TABLE attune.alembic_version (version_num varchar(32) PRIMARY KEY);"
+        "INSERT INTO attune.alembic_version VALUES ('0001');"
+        "INSERT INTO attune.action (ref) VALUES ('used'), ('fresh');"
+        "INSERT INTO attune.queue_stats VALUES (1, 0, 0, 5, NULL, 70, 70, 3, now())"
+    )
+    await migrate(database_url)
+    rows = await connection.fetch("SELECT last_order, total_rejected FROM attune.action ORDER BY id")
+    assert [tuple(row) for row in rows] == [(70, 3), (0, 0)]
+    await connection.close()

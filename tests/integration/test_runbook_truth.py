@@ -38,6 +38,7 @@ class World:
         self.url = url
         self.database = database
         self.broker = MemoryBroker()
+        self.broker.add_worker()
         self.clock = SystemClock()
         self.engine: Engine
 
@@ -258,10 +259,12 @@ async def test_stuck_executions_are_found_and_failed_by_hand(busy: World) -> Non
     assert {round(float(str(row[4]))) for row in identified} == {15}
     await busy.rows("force_complete", stuck_execution_ids=", ".join(map(str, stuck)))
     assert await busy.rows("stuck_running_executions") == []
-    # The worker was not dead after all: what the operator said stays, and both slots go to the next.
-    busy.finish(first, second)
-    assert len(await busy.dispatched(WEB, 4)) == 4
+    # Both slots go to the next at once.
+    third, fourth = (await busy.dispatched(WEB, 4))[2:]
     await busy.table_shows(WEB, 2, 2, 6)
+    # The worker was not dead after all: what the operator said stays.
+    busy.finish(first, second, third, fourth)
+    await busy.table_shows(WEB, 0, 2, 6)
     found = await busy.database.fetch(
         "SELECT status, result ->> 'error' FROM attune.execution WHERE id = ANY($1)", stuck
     )
@@ -281,21 +284,20 @@ async def test_stuck_queues_are_those_that_nothing_changed_in(busy: World) -> No
     ]
 
 
-async def test_disabled_actions_accept_nothing_and_drain(world: World) -> None:
-    async with world.running() as engine:
-        for ref, policy in POLICIES.items():
-            await engine.set_policy(ref, policy)
-        await world.submit(WEB, 3)
-        await world.dispatched(WEB, 2)
-    await world.database.execute("UPDATE attune.action SET tags = '[\"low-priority\"]' WHERE ref = $1", WEB)
-    await world.rows("disable_low_priority")
-    async with world.running() as engine:
-        web, mail = await engine.submit([ExecutionRequest(WEB, b"{}"), ExecutionRequest(MAIL, b"{}")])
-        assert isinstance(web, Refusal)
-        assert web.code is RefusalCode.ACTION_DISABLED
-        assert isinstance(mail, Receipt)
-        world.finish(*await world.dispatched(WEB, 2))
-        assert len(await world.dispatched(WEB, 3)) == 3
+async def test_disabled_actions_accept_nothing_and_drain(busy: World) -> None:
+    await busy.database.execute("UPDATE attune.action SET tags = '[\"low-priority\"]' WHERE ref = $1", CRUNCH)
+    await busy.database.execute("UPDATE attune.action SET priority = 4 WHERE ref = $1", WEB)
+    await busy.rows("disable_low_priority")
+
+    async def refused() -> bool:
+        outcomes = await busy.engine.submit([ExecutionRequest(ref, b"{}") for ref in (CRUNCH, WEB)])
+        codes = [outcome.code for outcome in outcomes if isinstance(outcome, Refusal)]
+        return codes == [RefusalCode.ACTION_DISABLED] * 2
+
+    await until(refused)
+    assert len(await busy.submit(MAIL, 1)) == 1
+    busy.finish(*await busy.dispatched(WEB, 2))
+    assert len(await busy.dispatched(WEB, 4)) == 4
 
 
 async def test_cleaning_up_touches_what_is_idle_alone(busy: World) -> None:
@@ -313,3 +315,27 @@ async def test_cleaning_up_touches_what_is_idle_alone(busy: World) -> None:
     # The next execution brings the row back, with its totals.
     await busy.submit(CRUNCH, 1)
     await busy.table_shows(CRUNCH, 0, 1, 5)
+
+
+@pytest.mark.parametrize("name", ["weekly_clean_stats", "clear_stale_stats"])
+async def test_cleaning_up_restarts_no_counter(world: World, name: str) -> None:
+    """Neither total may start over, whatever of the statistics and the executions is deleted."""
+    async with world.running() as engine:
+        await engine.set_policy(WEB, POLICIES[WEB])
+        assert len(await world.submit(WEB, 9)) == 6
+        world.finish(*await world.dispatched(WEB, 2))
+        world.finish(*(await world.dispatched(WEB, 4))[2:])
+        world.finish(*(await world.dispatched(WEB, 6))[4:])
+        await world.table_shows(WEB, 0, 0, 6)
+    await world.database.execute("UPDATE attune.queue_stats SET last_updated = last_updated - interval '8 days'")
+    await world.rows(name)
+    assert await world.rows("daily_top_actions") == []
+    await world.database.execute("DELETE FROM attune.execution")
+    async with world.running() as engine:
+        stats = engine.stats_of(WEB)
+        assert stats is not None
+        assert (stats.total_enqueued, stats.total_completed, stats.total_rejected) == (6, 6, 3)
+        await world.submit(WEB, 1)
+        await world.table_shows(WEB, 0, 1, 7)
+    orders = await world.database.fetch("SELECT queue_order FROM attune.execution")
+    assert [row["queue_order"] for row in orders] == [7]
