@@ -6,12 +6,17 @@ from collections.abc import AsyncIterator
 import asyncpg
 import pytest
 
+from attune_executor.adapters.clock import SystemClock
+from attune_executor.adapters.memory import MemoryBroker
 from attune_executor.adapters.postgres import PostgresJournal, PostgresMaintenance
 from attune_executor.adapters.postgres.shard_writer import Fence
 from attune_executor.adapters.postgres.statements import statement
 from attune_executor.domain.maintenance import Task
 from attune_executor.domain.policy import QueuePolicy
 from attune_executor.domain.records import TurnRecord
+from attune_executor.engine.engine import Engine
+from attune_executor.engine.maintenance import Maintenance
+from attune_executor.engine.statistics import Statistics
 from attune_executor.ports.journal import JournalError
 
 NOW = 1_900_000_000.0
@@ -145,3 +150,34 @@ async def test_a_deletion_that_is_rolled_back_keeps_nothing(
     await database.execute("DELETE FROM attune.execution WHERE queue_order < 5000")
     assert await database.fetchval("SELECT last_order FROM attune.action") == 0
     assert [action.last_order for action in await journal.actions()] == [5000]
+
+
+async def test_an_engine_does_the_maintenance(
+    database: asyncpg.Connection, journal: PostgresJournal, maintenance: PostgresMaintenance
+) -> None:
+    await database.execute(FINISHED)
+    await database.execute(SNAPSHOTS)
+    clock = SystemClock()
+    engine = Engine(
+        "one",
+        journal,
+        MemoryBroker(),
+        Statistics(clock, journal.queue_stats()),
+        clock,
+        maintenance=Maintenance(maintenance, clock),
+    )
+    running = asyncio.create_task(engine.run())
+    async with asyncio.timeout(DEADLINE_SECONDS):
+        while not all(report.last is not None for report in engine.maintenance()):
+            assert not running.done()
+            await asyncio.sleep(0.01)
+    engine.stop()
+    await running
+    kept = await database.fetch("SELECT task, rows FROM attune.maintenance_run")
+    assert {row["task"]: row["rows"] for row in kept} == {
+        "snapshot-queues": 0,
+        "clean-queue-stats": 0,
+        "delete-snapshots": 0,
+        "delete-executions": 5000,
+    }
+    assert await database.fetchval("SELECT count(*) FROM attune.execution") == 0

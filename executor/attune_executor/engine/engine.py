@@ -7,12 +7,14 @@ import structlog
 
 from attune_executor.domain.emergency import Emergency
 from attune_executor.domain.execution import TERMINAL
+from attune_executor.domain.maintenance import TaskReport
 from attune_executor.domain.policy import QueuePolicy
 from attune_executor.domain.stats import QueueStats
 from attune_executor.domain.submission import Cancellation, ExecutionRequest, Receipt, Refusal
 from attune_executor.engine.completion_listener import CompletionListener
 from attune_executor.engine.dispatcher import Dispatcher
 from attune_executor.engine.inbox import Inbox
+from attune_executor.engine.maintenance import Maintenance
 from attune_executor.engine.operator_watch import OperatorWatch
 from attune_executor.engine.statistics import Statistics
 from attune_executor.engine.turn_loop import TurnLoop, TurnSettings
@@ -36,6 +38,7 @@ class Engine:
         statistics: Statistics,
         clock: Clock,
         settings: TurnSettings | None = None,
+        maintenance: Maintenance | None = None,
     ) -> None:
         settings = settings or TurnSettings()
         self._owner = owner
@@ -43,6 +46,7 @@ class Engine:
         self._broker = broker
         self._statistics = statistics
         self._clock = clock
+        self._maintenance = maintenance
         self._started = asyncio.Event()
         self._inbox = Inbox(settings.max_waiting_requests, settings.max_waiting_bytes)
         self._dispatcher = Dispatcher(broker)
@@ -66,7 +70,9 @@ class Engine:
         dispatching = asyncio.create_task(self._dispatcher.run(), name="dispatcher")
         counting = asyncio.create_task(self._statistics.run(), name="statistics")
         watching = asyncio.create_task(self._operator_watch.run(), name="operator watch")
-        tasks = (turning, dispatching, counting, watching)
+        tasks = [turning, dispatching, counting, watching]
+        if self._maintenance is not None:
+            tasks.append(asyncio.create_task(self._maintenance.run(), name="maintenance"))
         self._started.set()
         try:
             # Any of them ending early is a failure of the whole: half an engine would look alive.
@@ -171,6 +177,10 @@ class Engine:
         if position == 0:
             return ExecutionView(stored, None, None)
         return ExecutionView(stored, position, queue.estimated_wait_seconds(position, self._clock.now()))
+
+    def maintenance(self) -> Sequence[TaskReport]:
+        """How the tasks of maintenance stand; none where this engine does not do them."""
+        return () if self._maintenance is None else self._maintenance.report()
 
     def health(self) -> EngineHealth:
         """Whether the engine turns."""
