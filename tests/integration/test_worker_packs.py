@@ -4,14 +4,17 @@ import signal
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import orjson
+import psutil
 import pytest
 
 from attune_executor.adapters.rabbitmq import RabbitMQBroker
-from integration.worker_process import POOL, Executor, WorkerProcess, until
+from attune_executor.domain.execution import ExecutionStatus
+from integration.worker_process import POOL, Executor, WorkerProcess, install, until
 from testbed.services.rabbitmq import RabbitMQServer
 
 MODULE = """
-import time
+import os, time
 from attune_executor.worker import ActionError, action
 
 @action("weather.report")
@@ -23,17 +26,18 @@ def report(city: str, days: int = 1) -> dict[str, object]:
 @action("weather.wait")
 def wait() -> None:
     time.sleep(60)
+
+@action("weather.model", run_in="process", timeout_seconds=1)
+def model(pid: str) -> None:
+    with open(pid, "w") as file:
+        file.write(f"{os.getpid()}\\n")
+    while True:
+        pass
+
+@action("weather.long_model", run_in="process")
+def long_model(pid: str) -> None:
+    model(pid)
 """
-
-
-def install(folder: Path, name: str, source: str) -> str:
-    """Make a package importable and known by its entry point, as an installer does; return what PYTHONPATH needs."""
-    (folder / f"{name}_pack.py").write_text(source)
-    information = folder / f"{name}-1.0.dist-info"
-    information.mkdir()
-    (information / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
-    (information / "entry_points.txt").write_text(f"[attune.actions]\n{name} = {name}_pack\n")
-    return str(folder)
 
 
 @pytest.fixture
@@ -75,6 +79,29 @@ async def test_a_thread_that_does_not_end_does_not_keep_the_worker(executor: Exe
     await until(lambda: worker.process.returncode is not None, "the worker exits", seconds=10)
     assert worker.process.returncode == 0
     assert "leaving actions behind that do not end" in worker.output()
+
+
+def pid_in(file: Path) -> int | None:
+    return int(file.read_text()) if file.exists() and file.read_text().endswith("\n") else None
+
+
+@pytest.mark.usefixtures("worker")
+async def test_a_process_that_takes_too_long_is_killed(executor: Executor, tmp_path: Path) -> None:
+    file = tmp_path / "pid"
+    await executor.dispatch((1, "weather.model", orjson.dumps({"pid": str(file)})))
+    await executor.wait_for(1)
+    assert executor.result(1) == b'{"error":"timed out after 1 s and was stopped"}'
+    assert executor.finished[0].status is ExecutionStatus.TIMEOUT
+    assert not psutil.pid_exists(pid_in(file) or 0)
+
+
+async def test_processes_end_with_a_worker_that_is_killed(executor: Executor, tmp_path: Path) -> None:
+    file = tmp_path / "pid"
+    await executor.dispatch((1, "weather.long_model", orjson.dumps({"pid": str(file)})))
+    await until(lambda: pid_in(file) is not None, "it runs")
+    worker.send(signal.SIGKILL)
+    await worker.ended()
+    await until(lambda: not psutil.pid_exists(pid_in(file) or 0), "its process is gone")
 
 
 @pytest.mark.parametrize(

@@ -203,3 +203,13 @@ class Executor:
         task = asyncio.create_task(self.broker.acknowledge(report.mark))
         self._acknowledging.add(task)
         task.add_done_callback(self._acknowledging.discard)
+
+
+def install(folder: Path, name: str, source: str) -> str:
+    """Make a package importable and known by its entry point, as an installer does; return what PYTHONPATH needs."""
+    (folder / f"{name}_pack.py").write_text(source)
+    information = folder / f"{name}-1.0.dist-info"
+    information.mkdir()
+    (information / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
+    (information / "entry_points.txt").write_text(f"[attune.actions]\n{name} = {name}_pack\n")
+    return str(folder)

@@ -1,10 +1,10 @@
 """The worker: runs the executions of one pool and reports on them.
 
-Packages of actions need two names from here:
+Packages of actions need these names from here:
 
-    from attune_executor.worker import ActionError, action
+    from attune_executor.worker import ActionError, Mode, action
 """
 
-from attune_executor.worker.registry import ActionError, action
+from attune_executor.worker.registry import ActionError, Mode, action
 
-__all__ = ["ActionError", "action"]
+__all__ = ["ActionError", "Mode", "action"]

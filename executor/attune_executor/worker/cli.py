@@ -97,7 +97,7 @@ async def _run(settings: WorkerSettings, actions: ActionRegistry) -> int:
         f"attune-worker {options.pool} {name}",
         settings.message_queue.queue_type,
     )
-    runtime = WorkerRuntime(link, actions, name, options.pool, options.slots)
+    runtime = WorkerRuntime(link, actions, name, options.pool, options.slots, options.max_result_bytes, settings.log)
     stop, abandon = asyncio.Event(), asyncio.Event()
 
     def on_signal() -> None:

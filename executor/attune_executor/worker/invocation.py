@@ -1,94 +1,90 @@
-"""Runs one action and turns whatever comes of it into a terminal status and a result."""
+"""Runs one action where it belongs: on the loop, in a thread or in a process."""
 
 import asyncio
-import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any, Final, NamedTuple
+from typing import Any
 
-import structlog
-from pydantic_core import PydanticSerializationError, to_json
-
-from attune_executor.domain.execution import ExecutionStatus
+from attune_executor.observability import LogSettings
 from attune_executor.wire.messages import Assignment
-from attune_executor.wire.storable import flaw
-from attune_executor.worker.parameters import InvalidParametersError
-from attune_executor.worker.registry import Action, ActionError
+from attune_executor.worker.outcome import MAX_RESULT_BYTES, Outcome, failure, raised, success
+from attune_executor.worker.processes import ActionProcesses
+from attune_executor.worker.registry import Action, Mode
 from attune_executor.worker.threads import ActionThreads
 
-MAX_RESULT_BYTES: Final = 1024 * 1024
-"""A result travels through the broker into a database row: larger things belong into a store of their own."""
 
-_ESCAPED_NUL: Final = re.compile(rb"(?<!\\)((?:\\\\)*)\\u0000")
-_REPLACEMENT: Final = rb"\1\\ufffd"
+class Invoker:
+    """Runs actions for up to ``slots`` executions at once.
 
-_log: Final = structlog.get_logger("attune.worker")
-
-
-class Outcome(NamedTuple):
-    """How an execution ended; ``result`` is JSON."""
-
-    status: ExecutionStatus
-    result: bytes
-
-
-async def invoke(actions: Mapping[str, Action[..., Any]], assignment: Assignment, threads: ActionThreads) -> Outcome:
-    """Run what ``assignment`` asks for; sync actions in ``threads``.
-
-    Raises:
-        asyncio.CancelledError: when the caller is cancelled, and for nothing else that an action does.
+    Args:
+        actions: what can be run, by ref.
+        slots: executions at once.
+        max_result_bytes: the most JSON that an action may return.
+        log: how the processes log.
     """
-    ref = assignment.action_ref
-    action = actions.get(ref)
-    if action is None:
-        return failure(
-            f"no action {ref!r} on this worker: install the package that provides it, or send it to another pool;"
-            f" here are {', '.join(sorted(actions))}"
-        )
-    try:
-        result = await _call(action, assignment.parameters, threads)
-        return _success(result)
-    except InvalidParametersError as error:
-        return failure(f"invalid parameters for {ref}: {error}")
-    except ActionError as error:
-        return failure(str(error), **error.details)
-    except asyncio.CancelledError:
-        task = asyncio.current_task()
-        if task is not None and task.cancelling():
-            raise
-        return failure(f"{ref} was cancelled from within: it awaited something that was cancelled")
-    except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever an action does fails its execution alone
-        _log.warning("action raised", execution_id=assignment.execution_id, action=ref, exc_info=error)
-        return failure(f"{ref} raised {type(error).__name__}: {error}; the traceback is in this worker's log")
 
+    def __init__(
+        self,
+        actions: Mapping[str, Action[..., Any]],
+        slots: int,
+        max_result_bytes: int = MAX_RESULT_BYTES,
+        log: LogSettings | None = None,
+    ) -> None:
+        self._actions = actions
+        self._max_result_bytes = max_result_bytes
+        self._threads = ActionThreads(slots)
+        self._processes = ActionProcesses(max_result_bytes, log or LogSettings())
 
-def failure(error: str, **details: Any) -> Outcome:
-    """A failed execution, with what went wrong and what to do about it."""
-    outcome = _success({"error": error, **details})
-    return Outcome(ExecutionStatus.FAILED, outcome.result)
+    @property
+    def left_behind(self) -> int:
+        """Calls that nobody awaits any more and that still run."""
+        return self._threads.left_behind
 
+    def when_one_left_behind_ends(self, call: Callable[[], None]) -> None:
+        """Have ``call`` called on the loop each time."""
+        self._threads.on_end = call
 
-async def _call(action: Action[..., Any], parameters: bytes, threads: ActionThreads) -> Any:
-    arguments = action.parameters.bind(parameters)
-    if action.is_async:
-        return await action.function(**arguments)
+    def action(self, ref: str) -> Action[..., Any] | None:
+        """What ``ref`` names, where it is known."""
+        return self._actions.get(ref)
 
-    return await threads.run(partial(action.function, **arguments))
+    def prepare(self) -> None:
+        """Start a process ahead of the first execution that needs one."""
+        if any(action.mode is Mode.PROCESS for action in self._actions.values()):
+            self._processes.prepare()
 
+    async def invoke(self, assignment: Assignment, on_begin: Callable[[], None]) -> Outcome:
+        """Run what ``assignment`` asks for; ``on_begin`` is called when it really begins.
 
-def _success(result: Any) -> Outcome:
-    try:
-        document = to_json(result, inf_nan_mode="null")
-    except (PydanticSerializationError, UnicodeEncodeError, ValueError) as error:
-        return failure(f"the result is not JSON: {error}; return dicts, lists, strings, numbers or pydantic models")
-    if b"\\u0000" in document:
-        # Valid JSON, and yet no database text can hold it.
-        document = _ESCAPED_NUL.sub(_REPLACEMENT, document)
-    if len(document) > MAX_RESULT_BYTES:
-        return failure(
-            f"the result has {len(document)} bytes of JSON, and {MAX_RESULT_BYTES} are the limit:"
-            " store it elsewhere and return where it is"
-        )
-    if problem := flaw(document):
-        return failure(f"the result cannot be kept: {problem}")
-    return Outcome(ExecutionStatus.SUCCEEDED, document)
+        Raises:
+            asyncio.CancelledError: when the caller is cancelled, and for nothing else that an action does.
+        """
+        ref = assignment.action_ref
+        action = self._actions.get(ref)
+        if action is None:
+            return failure(
+                f"no action {ref!r} on this worker: install the package that provides it, or send it to another pool;"
+                f" here are {', '.join(sorted(self._actions))}"
+            )
+        try:
+            if action.mode is Mode.PROCESS:
+                return await self._processes.run(assignment.execution_id, ref, assignment.parameters, on_begin)
+            on_begin()
+            arguments = action.parameters.bind(assignment.parameters)
+            if action.mode is Mode.LOOP:
+                result = await action.function(**arguments)
+            else:
+                result = await self._threads.run(partial(action.function, **arguments))
+            return success(result, self._max_result_bytes)
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if task is not None and task.cancelling():
+                raise
+            return failure(f"{ref} was cancelled from within: it awaited something that was cancelled")
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever an action does fails its execution alone
+            return raised(error, ref, assignment.execution_id)
+
+    async def close(self) -> None:
+        """End the processes; threads that run are not waited for."""
+        self._threads.close()
+        await self._processes.close()

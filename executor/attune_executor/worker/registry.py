@@ -7,6 +7,7 @@ weather = "weather.actions"          # a module; every action in its namespace i
 import inspect
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 from importlib.metadata import EntryPoint, entry_points
 from types import ModuleType
 from typing import Any, Final, Generic, ParamSpec, TypeVar
@@ -17,6 +18,17 @@ ENTRY_POINT_GROUP: Final = "attune.actions"
 
 _Arguments = ParamSpec("_Arguments")
 _Result = TypeVar("_Result")
+
+
+class Mode(StrEnum):
+    """Where an action runs, and what becomes of a run that is stopped."""
+
+    LOOP = "loop"
+    """On the worker's loop, which it must not block; cancelled. Async functions only, and unless told otherwise."""
+    THREAD = "thread"
+    """In a thread, which nothing can stop: its slot stays taken until it ends. Other functions, unless told."""
+    PROCESS = "process"
+    """In a process of its own; killed, with all that it started."""
 
 
 class PackError(Exception):
@@ -38,9 +50,9 @@ class Action(Generic[_Arguments, _Result]):
     ref: str
     function: Callable[_Arguments, _Result]
     parameters: Parameters
+    mode: Mode
     is_async: bool
-    """Whether it runs on the loop; otherwise it runs in a thread."""
-    timeout_seconds: float | None = None
+    timeout_seconds: float | None
     """How long a run may take, where the queue's policy does not say less."""
 
     def __call__(self, *arguments: _Arguments.args, **keywords: _Arguments.kwargs) -> _Result:
@@ -49,23 +61,29 @@ class Action(Generic[_Arguments, _Result]):
 
 
 def action(
-    ref: str, *, timeout_seconds: float | None = None
+    ref: str, *, run_in: Mode | str | None = None, timeout_seconds: float | None = None
 ) -> Callable[[Callable[_Arguments, _Result]], Action[_Arguments, _Result]]:
     """Make a function the action ``ref``.
 
     Its parameters are checked against its annotations; what it returns becomes the result, as JSON. Async functions
-    run on the worker's loop and must not block it; other functions run in threads. A run that takes longer than
-    ``timeout_seconds``, or than its queue's policy allows, is stopped.
+    run on the worker's loop and must not block it, other functions in threads, and both in processes where ``run_in``
+    says ``"process"``. A run that takes longer than ``timeout_seconds``, or than its queue's policy allows, is stopped.
 
     Raises:
         TypeError: when the function's signature cannot be filled from a JSON object.
-        ValueError: when the timeout is not above 0.
+        ValueError: when it cannot run there, or the timeout is not above 0.
     """
     if timeout_seconds is not None and timeout_seconds <= 0:
         raise ValueError(f"action {ref!r}: timeout_seconds is {timeout_seconds:g}, it must be above 0")
 
     def make(function: Callable[_Arguments, _Result]) -> Action[_Arguments, _Result]:
-        return Action(ref, function, Parameters(function), inspect.iscoroutinefunction(function), timeout_seconds)
+        is_async = _is_async(function)
+        usual = Mode.LOOP if is_async else Mode.THREAD
+        mode = usual if run_in is None else Mode(run_in)
+        if mode not in {usual, Mode.PROCESS}:
+            kind = "an async function" if is_async else "a function that is not async"
+            raise ValueError(f"action {ref!r}: {kind} runs in {usual.value!r} or 'process', not in {mode.value!r}")
+        return Action(ref, function, Parameters(function), mode, is_async, timeout_seconds)
 
     return make
 
@@ -108,6 +126,10 @@ class ActionRegistry(Mapping[str, Action[..., Any]]):
 
     def __len__(self) -> int:
         return len(self._actions)
+
+
+def _is_async(function: Callable[..., Any]) -> bool:
+    return inspect.iscoroutinefunction(function)
 
 
 def _actions_of(entry_point: EntryPoint) -> list[Action[..., Any]]:

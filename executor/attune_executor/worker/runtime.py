@@ -12,12 +12,14 @@ from attune_executor.amqp.topology import pool_queue_name
 from attune_executor.domain.execution import ExecutionStatus
 from attune_executor.domain.records import Finished, Started
 from attune_executor.domain.workers import Heartbeat
+from attune_executor.observability import LogSettings
 from attune_executor.ports.broker import DeliveryMark
 from attune_executor.wire.envelope import Origin
 from attune_executor.wire.messages import Assignment
 from attune_executor.worker.assignments import Assignments, Consequences, Execution, Key
 from attune_executor.worker.deliveries import Deliveries
-from attune_executor.worker.invocation import Outcome
+from attune_executor.worker.invocation import Invoker
+from attune_executor.worker.outcome import Outcome
 from attune_executor.worker.presence import Presence
 from attune_executor.worker.registry import Action
 from attune_executor.worker.reports import Reporter
@@ -37,16 +39,28 @@ class WorkerRuntime:
         name: this worker's name, as the executor records it; unique among all workers.
         pool: whose queue it takes from.
         slots: executions at once, at least 1; also the messages that it holds unacknowledged.
+        max_result_bytes: the most JSON that an action may return.
+        log: how the processes log that actions run in.
     """
 
-    def __init__(self, link: Link, actions: Mapping[str, Action[..., Any]], name: str, pool: str, slots: int) -> None:
+    def __init__(
+        self,
+        link: Link,
+        actions: Mapping[str, Action[..., Any]],
+        name: str,
+        pool: str,
+        slots: int,
+        max_result_bytes: int,
+        log: LogSettings,
+    ) -> None:
         self._link = link
         self._actions = actions
         self._name = name
         self._pool = pool
         self._slot_count = slots
         self._assignments = Assignments(name)
-        self._slots = Slots(actions, slots, take=self._take, on_start=self._started, on_end=self._finished)
+        self._invoker = Invoker(actions, slots, max_result_bytes, log)
+        self._slots = Slots(self._invoker, slots, take=self._take, on_start=self._started, on_end=self._finished)
         self._deliveries = Deliveries(link, pool, name, slots, self._receive)
         self._presence = Presence(self._heartbeat, self._cancel)
         self._reporter = Reporter(link, name, self._confirmed)
@@ -74,6 +88,7 @@ class WorkerRuntime:
     async def start(self) -> None:
         """Connect and begin to take executions; raises BrokerError when the first connection fails."""
         await self._link.start(self._prepare)
+        self._invoker.prepare()
         _log.info(
             "worker ready", worker=self._name, pool=self._pool, slots=self._slot_count, actions=sorted(self._actions)
         )

@@ -7,19 +7,20 @@ behind: its outcome is reported, and its slot stays taken until it really ends, 
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextvars import copy_context
 from dataclasses import dataclass, field
 from enum import Enum, auto
-from typing import Any, Final, cast
+from functools import partial
+from typing import Final, cast
 
 import structlog
 
 from attune_executor.domain.execution import ExecutionStatus
 from attune_executor.worker.assignments import CANCELLED, Execution, Key
-from attune_executor.worker.invocation import Outcome, failure, invoke
-from attune_executor.worker.registry import Action
-from attune_executor.worker.threads import ActionThreads
+from attune_executor.worker.invocation import Invoker
+from attune_executor.worker.outcome import Outcome, failure
+from attune_executor.worker.registry import Mode
 
 _CANCELS: Final = 5
 _CANCEL_INTERVAL_SECONDS: Final = 1.0
@@ -57,7 +58,7 @@ class Slots:
     """Runs up to ``count`` executions at once.
 
     Args:
-        actions: what can be run, by ref.
+        invoker: what runs them.
         count: at least 1.
         take: the execution to run next, or None.
         on_start: called with what begins to run and when.
@@ -67,19 +68,19 @@ class Slots:
 
     def __init__(
         self,
-        actions: Mapping[str, Action[..., Any]],
+        invoker: Invoker,
         count: int,
         *,
         take: Callable[[], Execution | None],
         on_start: Callable[[Execution, float], None],
         on_end: Callable[[Execution, Outcome | None, float], None],
     ) -> None:
-        self._actions = actions
+        self._invoker = invoker
         self._count = count
         self._take = take
         self._on_start = on_start
         self._on_end = on_end
-        self._threads = ActionThreads(count, self.fill)
+        invoker.when_one_left_behind_ends(self.fill)
         self._runs: dict[Key, Run] = {}
         self._stubborn = 0
         self._tasks: set[asyncio.Task[None]] = set()
@@ -96,11 +97,11 @@ class Slots:
     @property
     def left_behind(self) -> int:
         """Runs that do not stop though their outcome is settled; each takes up a slot."""
-        return self._threads.left_behind + self._stubborn
+        return self._invoker.left_behind + self._stubborn
 
     def fill(self) -> None:
         """Run what waits, as far as slots are free."""
-        if self._starting or self._closed or len(self._runs) + self._threads.left_behind >= self._count:
+        if self._starting or self._closed or len(self._runs) + self._invoker.left_behind >= self._count:
             return
         self._starting = True
         task = asyncio.create_task(self._serve())
@@ -126,14 +127,14 @@ class Slots:
         if self._tasks:
             _, stuck = await asyncio.wait(self._tasks, timeout=seconds)
             self._stubborn = len(stuck)
-        self._threads.close()
+        await self._invoker.close()
 
     async def _serve(self) -> None:
         task = cast("asyncio.Task[None]", asyncio.current_task())
         self._starting = False
         context = copy_context()
         turn = time.perf_counter()
-        while not self._closed and len(self._runs) + self._threads.left_behind < self._count:
+        while not self._closed and len(self._runs) + self._invoker.left_behind < self._count:
             execution = self._take()
             if execution is None:
                 return
@@ -152,17 +153,13 @@ class Slots:
 
     async def _run(self, execution: Execution, task: asyncio.Task[None]) -> None:
         assignment = execution.assignment
-        action = self._actions.get(assignment.action_ref)
+        action = self._invoker.action(assignment.action_ref)
         timeout = shorter(assignment.timeout_seconds, action.timeout_seconds if action else None)
         run = self._runs[execution.key] = Run(execution, task, time.time(), timeout)
         try:
             if execution.replaces is not None:
                 await self._predecessor_over(execution.replaces)
-                run.started_at = time.time()
-            if timeout is not None:
-                run.timer = asyncio.get_running_loop().call_later(timeout, self.stop, execution.key, Stop.TIMEOUT)
-            self._on_start(execution, run.started_at)
-            outcome = await invoke(self._actions, assignment, self._threads)
+            outcome = await self._invoker.invoke(assignment, partial(self._begin, run))
         except asyncio.CancelledError:
             if run.stop is None:
                 raise
@@ -175,6 +172,14 @@ class Slots:
             self._report_stopped(run)
         elif outcome is not None:
             self._on_end(execution, outcome, run.started_at)
+
+    def _begin(self, run: Run) -> None:
+        run.started_at = time.time()
+        if run.timeout_seconds is not None and run.stop is None:
+            run.timer = asyncio.get_running_loop().call_later(
+                run.timeout_seconds, self.stop, run.execution.key, Stop.TIMEOUT
+            )
+        self._on_start(run.execution, run.started_at)
 
     def _end(self, run: Run) -> None:
         del self._runs[run.execution.key]
@@ -231,9 +236,9 @@ class Slots:
         self._on_end(run.execution, outcome, run.started_at)
 
     def _overdue(self, run: Run) -> str:
-        action = self._actions.get(run.execution.assignment.action_ref)
+        action = self._invoker.action(run.execution.assignment.action_ref)
         limit = f"timed out after {run.timeout_seconds:g} s"
-        if run.left_behind or (action is not None and not action.is_async):
+        if run.left_behind or (action is not None and action.mode is Mode.THREAD):
             return f"{limit} and could not be stopped: it still runs on the worker"
         return f"{limit} and was stopped"
 

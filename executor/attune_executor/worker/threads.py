@@ -11,7 +11,7 @@ class ActionThreads:
 
     def __init__(self, slots: int, on_end: Callable[[], None] = lambda: None) -> None:
         self._pool = ThreadPoolExecutor(slots, thread_name_prefix="action")
-        self._on_end = on_end
+        self.on_end = on_end
         self._left_behind: set[Future[Any]] = set()
 
     @property
@@ -38,7 +38,7 @@ class ActionThreads:
 
         def forget() -> None:
             self._left_behind.discard(future)
-            self._on_end()
+            self.on_end()
 
         def ended(_: Future[Any]) -> None:
             if not loop.is_closed():

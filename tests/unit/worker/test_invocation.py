@@ -3,7 +3,7 @@
 import asyncio
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -14,29 +14,35 @@ from pydantic import BaseModel
 from attune_executor.domain.execution import ExecutionStatus
 from attune_executor.wire.messages import Assignment
 from attune_executor.worker import ActionError, action
-from attune_executor.worker.invocation import MAX_RESULT_BYTES, Outcome, invoke
-from attune_executor.worker.registry import Action, ActionRegistry, PackError
+from attune_executor.worker.invocation import Invoker
+from attune_executor.worker.outcome import MAX_RESULT_BYTES, Outcome
+from attune_executor.worker.registry import Action, ActionRegistry, Mode, PackError
 from attune_executor.worker.threads import ActionThreads
-
-
-@pytest.fixture
-def threads() -> Iterator[ActionThreads]:
-    threads = ActionThreads(2)
-    yield threads
-    threads.close()
-
 
 Run = Callable[..., Any]
 
 
-@pytest.fixture
-def run(threads: ActionThreads) -> Run:
-    async def run(tried: Action[..., Any] | None, parameters: dict[str, Any] | None = None) -> Outcome:
-        actions = ActionRegistry([tried] if tried else [])
-        assignment = Assignment(1, 1, "test.tried", orjson.dumps(parameters or {}))
-        return await asyncio.wait_for(invoke(actions, assignment, threads), timeout=5)
+def tried_with(*actions: Action[..., Any]) -> Invoker:
+    return Invoker(ActionRegistry(actions), 2)
 
-    return run
+
+@pytest.fixture
+async def run() -> AsyncIterator[Run]:
+    invokers: list[Invoker] = []
+
+    async def run(tried: Action[..., Any] | None, parameters: dict[str, Any] | None = None) -> Outcome:
+        invoker = tried_with(*([tried] if tried else []))
+        invokers.append(invoker)
+        assignment = Assignment(1, 1, "test.tried", orjson.dumps(parameters or {}))
+        return await asyncio.wait_for(invoker.invoke(assignment, nothing), timeout=5)
+
+    yield run
+    for invoker in invokers:
+        await invoker.close()
+
+
+def nothing() -> None:
+    """Nobody waits for the beginning."""
 
 
 class Answer(BaseModel):
@@ -141,7 +147,7 @@ async def test_invalid_parameters_and_unknown_actions_name_the_remedy(run: Run) 
     assert "install the package that provides it" in error_of(await run(None))
 
 
-async def test_cancelling_the_worker_cancels_the_action(threads: ActionThreads) -> None:
+async def test_cancelling_the_worker_cancels_the_action() -> None:
     cancelled = asyncio.Event()
 
     @action("test.tried")
@@ -152,7 +158,7 @@ async def test_cancelling_the_worker_cancels_the_action(threads: ActionThreads) 
             cancelled.set()
             raise
 
-    running = asyncio.create_task(invoke(ActionRegistry([tried]), Assignment(1, 1, "test.tried", b"{}"), threads))
+    running = asyncio.create_task(tried_with(tried).invoke(Assignment(1, 1, "test.tried", b"{}"), nothing))
     await asyncio.sleep(0)
     running.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -199,3 +205,15 @@ def test_an_action_is_still_the_function() -> None:
 def test_the_core_pack_is_installed() -> None:
     assert {"core.echo", "core.sleep", "core.http.get", "core.shell"} <= set(ActionRegistry.installed())
     assert "attune_executor.worker.core" in sys.modules
+
+
+def test_where_an_action_runs_follows_from_its_kind_unless_it_says_otherwise() -> None:
+    async def on_loop() -> None: ...
+    def in_thread() -> None: ...
+
+    assert [action("a")(each).mode for each in (on_loop, in_thread)] == [Mode.LOOP, Mode.THREAD]
+    assert [action("a", run_in="process")(each).mode for each in (on_loop, in_thread)] == [Mode.PROCESS] * 2
+    with pytest.raises(ValueError, match=r"'a': an async function runs in 'loop' or 'process', not in 'thread'"):
+        action("a", run_in=Mode.THREAD)(on_loop)
+    with pytest.raises(ValueError, match="timeout_seconds is 0, it must be above 0"):
+        action("a", timeout_seconds=0)

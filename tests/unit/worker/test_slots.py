@@ -16,7 +16,8 @@ from attune_executor.wire.envelope import Origin
 from attune_executor.wire.messages import Assignment
 from attune_executor.worker import action, slots
 from attune_executor.worker.assignments import CANCELLED, Execution
-from attune_executor.worker.invocation import Outcome
+from attune_executor.worker.invocation import Invoker
+from attune_executor.worker.outcome import Outcome
 from attune_executor.worker.registry import Action
 from attune_executor.worker.slots import Slots, Stop, shorter
 
@@ -31,7 +32,7 @@ class Rig:
         self.started: list[int] = []
         self.ended: Ended = {}
         self.slots = Slots(
-            {each.ref: each for each in actions},
+            Invoker({each.ref: each for each in actions}, count),
             count,
             take=lambda: self.waiting.popleft() if self.waiting else None,
             on_start=lambda execution, _: self.started.append(execution.assignment.execution_id),
