@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 import structlog
 
 from attune_executor.adapters.clock import SystemClock
-from attune_executor.adapters.postgres import PostgresJournal, check_schema
+from attune_executor.adapters.postgres import PostgresExecutionHistory, PostgresJournal, check_schema
 from attune_executor.adapters.rabbitmq import RabbitMQBroker, RequestIntake
 from attune_executor.api.app import create_api
 from attune_executor.api.rate_limit import SubmissionLimit
@@ -36,6 +36,7 @@ class Executor:
         self._submissions = SubmissionLimit(settings.api.rate_limits.every_caller.per_minute)
         self._listeners: list[Callable[[], None]] = []
         self._journal: PostgresJournal | None = None
+        self._history: PostgresExecutionHistory | None = None
         self._engine: Engine | None = None
         self._server: ApiServer | None = None
         self._running: asyncio.Task[None] | None = None
@@ -71,7 +72,8 @@ class Executor:
             started.cancel()
             self._running.result()
         api = self._settings.api
-        self._server = ApiServer(create_api(engine, api, self._submissions), api.host, api.port)
+        self._history = await PostgresExecutionHistory.open(url)
+        self._server = ApiServer(create_api(engine, api, self._submissions, history=self._history), api.host, api.port)
         await self._server.start()
         self._intake = RequestIntake(
             self._settings.message_queue.url.get_secret_value(),
@@ -104,6 +106,8 @@ class Executor:
             self._engine.stop()
             # What went wrong with it is told by ``wait``; here everything is closed all the same.
             await asyncio.wait({self._running})
+        if self._history is not None:
+            await self._history.close()
         if self._journal is not None:
             await self._journal.close()
 

@@ -18,7 +18,7 @@ from pydantic import ValidationError
 
 from attune_executor import standalone
 from attune_executor.api.app import create_api
-from attune_executor.api.service import AbsentService
+from attune_executor.api.service import AbsentHistory, AbsentService
 from attune_executor.configuration import ConfigurationError, describe
 from attune_executor.domain.errors import PolicyError
 from attune_executor.ports.broker import BrokerError
@@ -79,7 +79,11 @@ def migrate(config: ConfigFile = None) -> None:
 @app.command()
 def openapi() -> None:
     """Print the OpenAPI description of the HTTP API, as /openapi.json serves it; needs no configuration."""
-    typer.echo(orjson.dumps(create_api(AbsentService(), ApiSettings()).openapi(), option=orjson.OPT_INDENT_2).decode())
+    typer.echo(
+        orjson.dumps(
+            create_api(AbsentService(), ApiSettings(), history=AbsentHistory()).openapi(), option=orjson.OPT_INDENT_2
+        ).decode()
+    )
 
 
 async def _run(settings: Settings, load: Callable[[], Settings]) -> None:

@@ -14,6 +14,7 @@ from attune_executor.adapters.memory import MemoryBroker
 from attune_executor.adapters.postgres import PostgresJournal
 from attune_executor.api.app import create_api
 from attune_executor.api.server import ApiServer
+from attune_executor.api.service import AbsentHistory
 from attune_executor.domain.policy import QueuePolicy
 from attune_executor.engine.engine import Engine
 from attune_executor.engine.statistics import Statistics
@@ -27,7 +28,7 @@ DEADLINE_SECONDS = 30
 
 @asynccontextmanager
 async def served(engine: Engine, settings: ApiSettings) -> AsyncGenerator[httpx.AsyncClient]:
-    server = ApiServer(create_api(engine, settings), settings.host, settings.port)
+    server = ApiServer(create_api(engine, settings, history=AbsentHistory()), settings.host, settings.port)
     await server.start()
     try:
         async with httpx.AsyncClient(base_url=f"http://{settings.host}:{settings.port}", timeout=20) as client:
@@ -131,7 +132,7 @@ async def test_a_declared_length_over_the_limit_is_answered_before_the_body(
 
 async def test_a_taken_port_is_an_error_of_the_caller(settings: ApiSettings, migrated_url: str) -> None:
     async with turning(migrated_url) as engine:
-        server = ApiServer(create_api(engine, settings), settings.host, settings.port)
+        server = ApiServer(create_api(engine, settings, history=AbsentHistory()), settings.host, settings.port)
         with socket.create_server((settings.host, settings.port)), pytest.raises(OSError, match="in use"):
             await server.start()
 

@@ -12,6 +12,7 @@ from attune_executor.api.errors import ErrorBody
 from attune_executor.domain.stats import QueueStats
 from attune_executor.domain.submission import Receipt, Refusal, RefusalCode
 from attune_executor.engine.views import ExecutionView
+from attune_executor.ports import history
 
 _STATUS: Final = {
     RefusalCode.UNKNOWN_ACTION: HTTPStatus.NOT_FOUND,
@@ -70,6 +71,27 @@ class ExecutionAnswer(BaseModel):
     """One execution."""
 
     data: Execution
+
+
+class ListedExecution(BaseModel):
+    """One execution without its parameters and its result."""
+
+    id: int
+    action_id: int
+    action_ref: str
+    status: str
+    attempt: int = Field(description="How often it was dispatched.")
+    worker: str | None
+    created: datetime
+    started_at: datetime | None
+    updated: datetime
+
+
+class ExecutionsAnswer(BaseModel):
+    """A page of executions."""
+
+    data: list[ListedExecution]
+    next: int | None = Field(description="`after` for the next page; null on the last one.")
 
 
 class Queue(BaseModel):
@@ -181,6 +203,21 @@ def execution(view: ExecutionView, now: float) -> dict[str, Any]:
         "updated": moment(stored.updated),
         "queue_position": view.queue_position,
         "estimated_start": None if wait is None else moment(now + wait),
+    }
+
+
+def listed(item: history.ListedExecution) -> dict[str, Any]:
+    """A listed execution as JSON data."""
+    return {
+        "id": item.execution_id,
+        "action_id": item.action_id,
+        "action_ref": item.action_ref,
+        "status": item.status.value,
+        "attempt": item.attempt,
+        "worker": item.worker,
+        "created": moment(item.created),
+        "started_at": moment(item.started_at),
+        "updated": moment(item.updated),
     }
 
 

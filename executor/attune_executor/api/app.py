@@ -9,11 +9,13 @@ from fastapi.openapi.utils import get_openapi
 from attune_executor.api import errors
 from attune_executor.api.body_limit import BodyLimit
 from attune_executor.api.executions import EXECUTIONS, executions_router
+from attune_executor.api.listing import listing_router
 from attune_executor.api.operations import operations_router
 from attune_executor.api.queues import queues_router
 from attune_executor.api.rate_limit import SubmissionGate, SubmissionLimit
 from attune_executor.api.requests import SubmissionMany, SubmissionOne
 from attune_executor.api.service import ExecutionService
+from attune_executor.ports.history import ExecutionHistory
 
 _NEVER_SENT: Final = ("HTTPValidationError", "ValidationError")
 
@@ -37,7 +39,13 @@ class ApiLimits(Protocol):
         ...
 
 
-def create_api(service: ExecutionService, limits: ApiLimits, submissions: SubmissionLimit | None = None) -> FastAPI:
+def create_api(
+    service: ExecutionService,
+    limits: ApiLimits,
+    submissions: SubmissionLimit | None = None,
+    *,
+    history: ExecutionHistory,
+) -> FastAPI:
     """The HTTP API in front of ``service``; unless ``submissions`` says otherwise, as fast as requests come."""
     app = FastAPI(
         title="Attune executor",
@@ -47,6 +55,7 @@ def create_api(service: ExecutionService, limits: ApiLimits, submissions: Submis
         redoc_url=None,
     )
     app.include_router(executions_router(service, limits.max_batch))
+    app.include_router(listing_router(history))
     app.include_router(queues_router(service))
     app.include_router(operations_router(service, limits.turn_stall_seconds))
     errors.install(app)

@@ -9,10 +9,12 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
+from starlette.routing import Match
 
 from attune_executor.engine.views import UnavailableError
 
 UNAVAILABLE_RETRY_SECONDS = 2
+_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE")
 
 
 class ErrorBody(BaseModel):
@@ -55,6 +57,16 @@ def unavailable(reason: str) -> ApiError:
     )
 
 
+def unknown_action(ref: str) -> ApiError:
+    """404: no policy ever declared it."""
+    return ApiError(
+        HTTPStatus.NOT_FOUND,
+        "unknown_action",
+        f"Unknown action {ref!r}: no policy ever declared it; /api/v1/queues lists those that are known",
+        details={"action_ref": ref},
+    )
+
+
 def install(app: FastAPI) -> None:
     """Answer every error of ``app`` in this shape."""
 
@@ -65,11 +77,14 @@ def install(app: FastAPI) -> None:
     async def on_unavailable(_request: Request, error: Exception) -> Response:
         return unavailable(str(error)).response()
 
-    async def on_http_error(_request: Request, error: Exception) -> Response:
+    async def on_http_error(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)  # noqa: S101 - as above
         status = HTTPStatus(error.status_code)
         code = status.phrase.lower().replace(" ", "_")
-        return ApiError(status, code, error.detail or status.phrase, headers=error.headers).response()
+        headers = error.headers
+        if status is HTTPStatus.METHOD_NOT_ALLOWED:
+            headers = {"Allow": ", ".join(_methods(app, request))}
+        return ApiError(status, code, error.detail or status.phrase, headers=headers).response()
 
     async def on_invalid(_request: Request, error: Exception) -> Response:
         assert isinstance(error, RequestValidationError)  # noqa: S101 - as above
@@ -90,6 +105,15 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(HTTPException, on_http_error)
     app.add_exception_handler(RequestValidationError, on_invalid)
     app.add_exception_handler(Exception, on_defect)
+
+
+def _methods(app: FastAPI, request: Request) -> list[str]:
+    """What the path of ``request`` can be asked by; Starlette names the methods of its first route alone."""
+    return [
+        method
+        for method in _METHODS
+        if any(route.matches({**request.scope, "method": method})[0] is Match.FULL for route in app.routes)
+    ]
 
 
 def invalid(error: str, field: str | None = None) -> ApiError:

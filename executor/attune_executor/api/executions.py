@@ -2,7 +2,7 @@
 
 import time
 from http import HTTPStatus
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, TypeAlias
 
 import orjson
 from fastapi import APIRouter, Header, Path, Request, Response
@@ -12,9 +12,11 @@ from attune_executor.api import answers
 from attune_executor.api.errors import ApiError, ErrorBody
 from attune_executor.api.requests import read_submission
 from attune_executor.api.service import ExecutionService
-from attune_executor.domain.submission import Refusal
+from attune_executor.domain.submission import Cancellation, Refusal
+from attune_executor.engine.views import ExecutionView
 
 EXECUTIONS: Final = "/api/v1/executions"
+_ExecutionId: TypeAlias = Annotated[int, Path(ge=1, le=2**63 - 1)]
 _JSON: Final = "application/json"
 _REFUSED: Final[dict[int | str, dict[str, Any]]] = {
     404: {"description": "Unknown action: no policy declares it", "model": ErrorBody | answers.RefusedMany},
@@ -77,11 +79,40 @@ def executions_router(service: ExecutionService, max_batch: int) -> APIRouter:
             503: {"description": "Database away", "model": ErrorBody},
         },
     )
-    async def look(execution_id: Annotated[int, Path(ge=1, le=2**63 - 1)]) -> Response:
+    async def look(execution_id: _ExecutionId) -> Response:
+        return _json({"data": answers.execution(await found(execution_id), time.time())}, HTTPStatus.OK, {})
+
+    @router.post(
+        "/{execution_id}/cancel",
+        status_code=HTTPStatus.ACCEPTED,
+        summary="End an execution: one that waits never runs, one that runs is stopped by its worker",
+        response_model=None,
+        responses={
+            202: {"description": "It has ended, or its worker is told to stop it", "model": answers.ExecutionAnswer},
+            404: {"description": "No such execution", "model": ErrorBody},
+            409: {"description": "It had ended before", "model": ErrorBody},
+            422: {"description": "The id is not a number", "model": ErrorBody},
+            503: {"description": "Database or broker away", "model": ErrorBody},
+        },
+    )
+    async def cancel(execution_id: _ExecutionId) -> Response:
+        outcome = await service.cancel(execution_id)
+        view = await found(execution_id)
+        if outcome is Cancellation.ENDED:
+            status = view.stored.status.value
+            raise ApiError(
+                HTTPStatus.CONFLICT,
+                "already_ended",
+                f"Execution {execution_id} has ended before: it is {status}",
+                details={"status": status},
+            )
+        return _json({"data": answers.execution(view, time.time())}, HTTPStatus.ACCEPTED, {})
+
+    async def found(execution_id: int) -> ExecutionView:
         view = await service.execution(execution_id)
         if view is None:
             raise ApiError(HTTPStatus.NOT_FOUND, "unknown_execution", f"No execution {execution_id}")
-        return _json({"data": answers.execution(view, time.time())}, HTTPStatus.OK, {})
+        return view
 
     return router
 

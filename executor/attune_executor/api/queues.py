@@ -1,12 +1,11 @@
 """How the queues are: the runbook's endpoint, and all of them."""
 
-from http import HTTPStatus
 from typing import Any
 
 from fastapi import APIRouter
 
 from attune_executor.api import answers
-from attune_executor.api.errors import ApiError, ErrorBody
+from attune_executor.api.errors import ErrorBody, unknown_action
 from attune_executor.api.service import ExecutionService
 
 
@@ -23,12 +22,7 @@ def queues_router(service: ExecutionService) -> APIRouter:
     async def queue_stats(ref: str) -> dict[str, Any]:
         stats = service.stats_of(ref)
         if stats is None:
-            raise ApiError(
-                HTTPStatus.NOT_FOUND,
-                "unknown_action",
-                f"Unknown action {ref!r}: no policy ever declared it; /api/v1/queues lists those that are known",
-                details={"action_ref": ref},
-            )
+            raise unknown_action(ref)
         return {"data": answers.queue(stats)}
 
     @router.get("/queues", summary="Statistics of every queue", response_model=answers.QueuesAnswer)

@@ -4,8 +4,10 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from attune_executor.domain.stats import QueueStats
-from attune_executor.domain.submission import ExecutionRequest, Receipt, Refusal
+from attune_executor.domain.submission import Cancellation, ExecutionRequest, Receipt, Refusal
 from attune_executor.engine.views import EngineHealth, ExecutionView, UnavailableError
+from attune_executor.ports.history import HistoryPage, HistoryQuery
+from attune_executor.ports.journal import JournalError
 
 
 class ExecutionService(Protocol):
@@ -25,6 +27,10 @@ class ExecutionService(Protocol):
 
     async def execution(self, execution_id: int) -> ExecutionView | None:
         """One execution; raises UnavailableError."""
+        ...
+
+    async def cancel(self, execution_id: int) -> Cancellation:
+        """End an execution that has not ended; raises UnavailableError."""
         ...
 
     def health(self) -> EngineHealth:
@@ -51,6 +57,18 @@ class AbsentService:
         """Nothing is known."""
         raise UnavailableError(f"no engine runs here to know execution {execution_id}")
 
+    async def cancel(self, execution_id: int) -> Cancellation:
+        """Nothing is cancelled."""
+        raise UnavailableError(f"no engine runs here to cancel execution {execution_id}")
+
     def health(self) -> EngineHealth:
         """It does not turn."""
         return EngineHealth(serving=False, last_turn_age_seconds=0.0, broker_connected=False, detail="no engine")
+
+
+class AbsentHistory:
+    """No database: for the description of the API, which needs none."""
+
+    async def page(self, query: HistoryQuery) -> HistoryPage | None:
+        """Nothing is known."""
+        raise JournalError(f"no database here to answer {query}")

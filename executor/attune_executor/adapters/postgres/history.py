@@ -57,7 +57,7 @@ class PostgresExecutionHistory:
                         return None
                 walk = _walk(query, action)
                 rows = await connection.fetch(
-                    walk.in_statement("list_executions", 5),
+                    walk.in_statement("list_executions", examined="$3", action="$5"),
                     walk.after,
                     query.status,
                     self._examined,
@@ -68,34 +68,41 @@ class PostgresExecutionHistory:
                     rows.pop()
                     return HistoryPage([_listed(row) for row in rows], rows[-1]["id"])
                 boundary = await connection.fetchval(
-                    walk.in_statement("list_executions_boundary", 3), walk.after, self._examined, *walk.arguments
+                    walk.in_statement("list_executions_boundary", examined="$2", action="$3"),
+                    walk.after,
+                    self._examined,
+                    *walk.arguments,
                 )
         return HistoryPage([_listed(row) for row in rows], boundary)
 
 
 class _Walk(NamedTuple):
-    """Along which index to go, from where. ``scope`` has {action} for the number of the action's parameter."""
+    """Along which index to go, from where on. ``scope`` leaves open which parameters of a statement it needs."""
 
     scope: str
     order: str
     after: int
     arguments: tuple[Any, ...]
 
-    def in_statement(self, name: str, action_parameter: int) -> str:
-        scope = self.scope.format(action=f"${action_parameter}")
+    def in_statement(self, name: str, **parameters: str) -> str:
+        scope = self.scope.format(**parameters)
         return statement(name).replace("{scope}", scope).replace("{order}", self.order)
 
 
 def _walk(query: HistoryQuery, action: int | None) -> _Walk:
     beyond, start, direction = (">", 0, "ASC") if query.oldest_first else ("<", _LARGEST, "DESC")
     after = start if query.after is None else query.after
+    scope = f"id {beyond} $1"
     if action is None:
-        return _Walk(f"id {beyond} $1", f"id {direction}", after, ())
-    # The row at `after` says where to enter the index. It may be deleted by now: the comparison of ids still holds.
-    scope = (
-        f"action = {{action}} AND id {beyond} $1 AND queue_order {beyond} COALESCE("  # noqa: S608 - fixed words
-        f"(SELECT queue_order FROM attune.execution AS last WHERE last.id = $1 AND last.action = {{action}}), {start})"
-    )
+        return _Walk(scope, f"id {direction}", after, ())
+    scope += " AND action = {action}"
+    if query.after is not None:
+        # Where to enter the action's index: at the row `after`, or beside it where that one is deleted by now.
+        scope += (
+            f" AND queue_order {beyond}= COALESCE((SELECT queue_order FROM ("  # noqa: S608 - fixed words
+            f"SELECT action, queue_order FROM attune.execution WHERE id {beyond}= $1 ORDER BY id {direction}"
+            f" LIMIT {{examined}}) AS near WHERE action = {{action}} LIMIT 1), {start})"
+        )
     if query.status is not None and query.status not in TERMINAL:
         scope += " AND open"
     return _Walk(scope, f"queue_order {direction}", after, (action,))
