@@ -103,6 +103,13 @@ class ActionQueue:
         group = self.groups.get(group_key)
         return 0 if group is None else group.waiting.position(queue_order)
 
+    def position_from_tail(self, group_key: str | None, queue_order: int) -> int:
+        """The same for one that was accepted in this turn: without groups, all that came after it are behind it."""
+        if group_key is not None:
+            return self.position(group_key, queue_order)
+        group = self.groups.get(None)
+        return 0 if group is None else max(0, len(group.waiting) - (self.last_order - queue_order))
+
     def estimated_wait_seconds(self, position: int, now: float) -> float | None:
         """When the execution at ``position`` may start: the work before it over the slots; None while unmeasured."""
         average = self.load.load(now).average_duration_seconds

@@ -386,7 +386,7 @@ class ExecutionQueueManager:
 
     def receipt(self, accepted: Accepted) -> Receipt:
         """What to answer for an accepted execution, once its turn is closed."""
-        position = self._by_id[accepted.action_id].position(accepted.group_key, accepted.queue_order)
+        position = self._by_id[accepted.action_id].position_from_tail(accepted.group_key, accepted.queue_order)
         status = ExecutionStatus.REQUESTED if position else ExecutionStatus.SCHEDULED
         return Receipt(accepted.execution_id, accepted.action_ref, status, position, duplicate=False)
 
