@@ -95,7 +95,9 @@ async def test_a_process_that_takes_too_long_is_killed(executor: Executor, tmp_p
     assert not psutil.pid_exists(pid_in(file) or 0)
 
 
-async def test_processes_end_with_a_worker_that_is_killed(executor: Executor, tmp_path: Path) -> None:
+async def test_processes_end_with_a_worker_that_is_killed(
+    executor: Executor, worker: WorkerProcess, tmp_path: Path
+) -> None:
     file = tmp_path / "pid"
     await executor.dispatch((1, "weather.long_model", orjson.dumps({"pid": str(file)})))
     await until(lambda: pid_in(file) is not None, "it runs")
