@@ -121,8 +121,7 @@ class Executor:
 
     async def set_emergency(self, emergency: Emergency | None) -> None:
         """Relax limits and close actions, or no longer; in force when this returns."""
-        if hasattr(self._require(), "set_emergency"):  # TEMPORARY until the engine has it
-            await self._require().set_emergency(emergency)
+        await self._require().set_emergency(emergency)
 
     def limit_requests(self, per_minute: int | None) -> None:
         """Take so many submitting requests a minute; None for as many as come."""

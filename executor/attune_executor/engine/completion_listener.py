@@ -1,9 +1,17 @@
-"""CompletionListener: takes what workers report and brings it into the next turn."""
+"""CompletionListener: takes what workers report and brings it into the next turn.
+
+Its lines in the log are what the runbook looks for: whether it listens, and whether completions came of late.
+"""
+
+from time import monotonic
+from typing import Final
 
 import structlog
 
 from attune_executor.engine.inbox import Inbox
 from attune_executor.ports.broker import WorkerReport
+
+_SECONDS_BETWEEN_LINES: Final = 10.0
 
 _log = structlog.get_logger("CompletionListener")
 
@@ -13,9 +21,20 @@ class CompletionListener:
 
     def __init__(self, inbox: Inbox) -> None:
         self._inbox = inbox
+        self._untold = 0
+        self._next_line = 0.0
+        _log.info("CompletionListener listens for reports of workers")
 
     def on_report(self, report: WorkerReport) -> None:
         """Hand a report to the next turn."""
         if report.finished:
-            _log.debug("notify_completion", count=len(report.finished), worker=report.finished[0].worker)
+            self._tell(len(report.finished), report.finished[0].worker)
         self._inbox.report(report)
+
+    def _tell(self, count: int, worker: str | None) -> None:
+        """Every so often: a line for each would be thousands a second."""
+        self._untold += count
+        now = monotonic()
+        if now >= self._next_line:
+            _log.info("notify_completion", completions=self._untold, latest_worker=worker)
+            self._untold, self._next_line = 0, now + _SECONDS_BETWEEN_LINES
