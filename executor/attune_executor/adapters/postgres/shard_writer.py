@@ -20,7 +20,7 @@ from attune_executor.ports.journal import FencedError, JournalError, Ownership
 
 # A turn looks rows up by their keys, always. Planned once, while the table is empty and unmeasured, any other way of
 # joining looks good and is disastrous later; so there is no other way.
-_PLANNING: Final[Mapping[str, str]] = {
+PLANNING: Final[Mapping[str, str]] = {
     "plan_cache_mode": "force_generic_plan",
     "enable_seqscan": "off",
     "enable_hashjoin": "off",
@@ -149,6 +149,6 @@ class ShardWriter:
         return connection
 
     async def _connect(self) -> asyncpg.Connection:
-        settings = {**_PLANNING, **_SIGNATURE, "statement_timeout": str(round(self._command_seconds * 1000))}
+        settings = {**PLANNING, **_SIGNATURE, "statement_timeout": str(round(self._command_seconds * 1000))}
         self._connection = await open_connection(self._url, settings, self._command_seconds)
         return self._connection
