@@ -9,7 +9,7 @@ UV := $(CACHE)/tools/uv-$(UV_VERSION)/bin/uv
 RUN := PYTHONPATH=tests $(UV) run --frozen
 TESTBED := $(RUN) python -m testbed
 
-.PHONY: help demo bench test check format image cluster-up cluster-down services-up services-down generate
+.PHONY: help demo bench test test-full check format image cluster-up cluster-down services-up services-down generate
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  \033[1m%-14s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST) | { [ -t 1 ] && cat || sed 's/\x1b\[[0-9;]*m//g'; }
@@ -37,6 +37,9 @@ test: .venv check ## Every test: unit, contract, integration, cluster; starts an
 	@$(TESTBED) cluster prepare
 	@$(TESTBED) image build
 	@$(RUN) pytest
+
+test-full: .venv ## The proofs that search, in full: hours rather than minutes
+	@$(RUN) pytest --full --timeout=0 tests/unit tests/contract tests/integration
 
 check: .venv ## Lint, formatting, types, import contracts
 	@$(RUN) ruff check
