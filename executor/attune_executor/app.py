@@ -3,7 +3,8 @@
 import asyncio
 import os
 import socket
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from typing import Any
 
 import structlog
 
@@ -43,10 +44,13 @@ class Executor:
         self._intake: RequestIntake | None = None
         self._taking_in: asyncio.Task[None] | None = None
 
-    async def start(self) -> None:
+    async def start(self, before_serving: Callable[[], Coroutine[Any, Any, None]] | None = None) -> None:
         """Take the shard over and serve; returns once the engine turns and the API listens.
 
         Whether it succeeds or not, ``stop`` closes what was opened.
+
+        Args:
+            before_serving: awaited once the engine turns, before anybody can submit.
 
         Raises:
             JournalError: the database is away, or its schema is not this program's.
@@ -66,11 +70,9 @@ class Executor:
         owner = f"{socket.gethostname()}-{os.getpid()}"
         self._engine = engine = Engine(owner, journal, broker, statistics, self._clock)
         self._running = asyncio.create_task(engine.run(), name="engine")
-        started = asyncio.create_task(engine.started())
-        await asyncio.wait({self._running, started}, return_when=asyncio.FIRST_COMPLETED)
-        if self._running.done():
-            started.cancel()
-            self._running.result()
+        await self._during_engine(self._running, engine.started())
+        if before_serving is not None:
+            await self._during_engine(self._running, before_serving())
         api = self._settings.api
         self._history = await PostgresExecutionHistory.open(url)
         self._server = ApiServer(create_api(engine, api, self._submissions, history=self._history), api.host, api.port)
@@ -142,6 +144,16 @@ class Executor:
     def on_change(self, listener: Callable[[], None]) -> None:
         """Call ``listener`` on the executor's loop when queues changed; register before ``start``."""
         self._listeners.append(listener)
+
+    @staticmethod
+    async def _during_engine(running: asyncio.Task[None], step: Coroutine[Any, Any, None]) -> None:
+        """Await ``step``, unless the engine ends before it; raises what the engine failed of."""
+        stepping = asyncio.create_task(step)
+        try:
+            await asyncio.wait({running, stepping}, return_when=asyncio.FIRST_COMPLETED)
+            (running if running.done() else stepping).result()
+        finally:
+            stepping.cancel()
 
     def _require(self) -> Engine:
         if self._engine is None:

@@ -4,7 +4,7 @@ Policies, emergency mode, the API's rate limit and logging follow while it runs;
 """
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from typing import Any, Final, Protocol
 
 import structlog
@@ -67,23 +67,37 @@ async def run(settings: Settings, stop: asyncio.Event, reload: asyncio.Event, lo
     """
     executor = Executor(settings)
     manager = ServiceManager()
+    stopping = asyncio.create_task(stop.wait())
     try:
-        await executor.start()
-        tasks = [
-            asyncio.create_task(stop.wait()),
-            asyncio.create_task(executor.wait()),
-            asyncio.create_task(_follow(executor, settings, reload, load, manager), name="configuration"),
-            asyncio.create_task(manager.watch(lambda: turns(executor.health(), settings.api.turn_stall_seconds))),
-        ]
-        done, pending = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-        for task in pending:
-            task.cancel()
-        await asyncio.wait(pending)
-        for task in done:
-            task.result()
+        await _until(stopping, executor.start(lambda: _apply_in_the_end(executor, settings)))
+        if not stop.is_set():
+            manager.ready(_status(executor))
+            await _until(
+                stopping,
+                executor.wait(),
+                _follow(executor, settings, reload, load, manager),
+                manager.watch(lambda: turns(executor.health(), settings.api.turn_stall_seconds)),
+            )
     finally:
+        stopping.cancel()
         manager.stopping()
         await executor.stop()
+
+
+async def _until(stopping: asyncio.Task[Any], *works: Coroutine[Any, Any, None]) -> None:
+    """Work until the first of these ends, or it is time to stop; raises what they failed of."""
+    tasks = [asyncio.create_task(work) for work in works]
+    await asyncio.wait([stopping, *tasks], return_when=asyncio.FIRST_COMPLETED)
+    ended = [task for task in tasks if task.done()]
+    for task in tasks:
+        task.cancel()
+    await asyncio.wait(tasks)
+    for task in ended:
+        task.result()
+
+
+def _status(executor: Configurable) -> str:
+    return f"{len(executor.policies())} policies in force"
 
 
 def turns(health: EngineHealth, stall_seconds: float) -> bool:
@@ -98,8 +112,6 @@ async def _follow(
     load: Callable[[], Settings],
     manager: ServiceManager,
 ) -> None:
-    await _apply_in_the_end(executor, started)
-    manager.ready(f"{len(executor.policies())} policies in force")
     while True:
         await reload.wait()
         reload.clear()
@@ -114,7 +126,7 @@ async def _follow(
         _log.info("configuration read again and in force", policies=len(executor.policies()))
         if keys := needing_restart(started, settings):
             _log.warning("restart the executor for what changed under these keys", keys=keys)
-        manager.ready(f"{len(executor.policies())} policies in force")
+        manager.ready(_status(executor))
 
 
 async def _apply_in_the_end(executor: Configurable, settings: Settings) -> None:
