@@ -6,40 +6,23 @@ before anyone hears of it. If that commit fails, this object is thrown away and 
 The cost of every command is independent of how many executions wait.
 """
 
-import json
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 
-from attune_executor.domain.action_queue import ActionQueue, Group
-from attune_executor.domain.active import MAX_WORKERS_LOST, Active
+from attune_executor.domain.action_queue import ActionQueue
 from attune_executor.domain.admission import refusal
 from attune_executor.domain.emergency import Emergency
 from attune_executor.domain.execution import ExecutionStatus
 from attune_executor.domain.group_key import group_key
 from attune_executor.domain.load import LoadMeter
-from attune_executor.domain.policy import QueuePolicy, WorkerLost
+from attune_executor.domain.policy import QueuePolicy
 from attune_executor.domain.rate_meter import RateMark, RateMeter
-from attune_executor.domain.records import Accepted, Dispatched, Finished, Postponed, Started
+from attune_executor.domain.records import Accepted, Finished, Started, ended
+from attune_executor.domain.slots import Patience, Slots
 from attune_executor.domain.submission import Cancellation, ExecutionRequest, Receipt, Refusal
 from attune_executor.domain.timers import Due, Timers
-from attune_executor.domain.turn_draft import CancelOrder, Handoff, TurnDecision, TurnDraft
+from attune_executor.domain.turn_draft import TurnDecision, TurnDraft
 from attune_executor.domain.worker_pool import WorkerPool
 from attune_executor.domain.workers import Heartbeat
-
-
-@dataclass(frozen=True, slots=True)
-class Patience:
-    """How long things may take before the executor acts itself.
-
-    Attributes:
-        scheduled_seconds: an execution that was dispatched and that nobody holds is dispatched again after this long.
-        run_grace_seconds: beyond the execution timeout, until a worker that did not enforce it counts as hung.
-        cancel_seconds: a worker's time to stop what was cancelled, until its slot is taken back.
-    """
-
-    scheduled_seconds: float = 300.0
-    run_grace_seconds: float = 10.0
-    cancel_seconds: float = 30.0
 
 
 class ExecutionQueueManager:
@@ -49,16 +32,12 @@ class ExecutionQueueManager:
     """
 
     def __init__(self, publish_order: int = 0, patience: Patience | None = None) -> None:
-        self._publish_order = publish_order
-        self._patience = patience or Patience()
         self._by_ref: dict[str, ActionQueue] = {}
         self._by_id: dict[int, ActionQueue] = {}
-        self._active: dict[int, Active] = {}
-        self._pools: dict[str, WorkerPool] = {}
-        self._pool_of_worker: dict[str, str] = {}
         self._timers = Timers()
+        self._slots = Slots(publish_order, patience or Patience(), self._timers)
+        self._draft = self._slots.draft
         self._emergency: Emergency | None = None
-        self._draft = TurnDraft()
 
     # Restoring from the journal
 
@@ -109,26 +88,27 @@ class ExecutionQueueManager:
         failures: int = 0,
         started: bool,
         worker: str | None = None,
+        publish_order: int,
         confirmed: bool,
         cancelling: bool = False,
         retry_at: float | None = None,
     ) -> None:
         """Give an execution its slot back. Not ``confirmed``: whether its dispatch reached the broker is unknown."""
         queue = self._by_id[action_id]
-        active = self._occupy(queue, queue.group(key), execution_id, attempt, now)
-        active.failures = failures
-        active.started = started
-        active.worker = worker
-        active.confirmed = confirmed or started
-        if retry_at is not None:
-            active.retry_at = retry_at
-            self._timers.set(retry_at, Due.RETRY, execution_id)
-        if cancelling:
-            self._stop(execution_id, active, now)
-
-    def published_up_to(self, publish_order: int) -> None:
-        """A dispatch in the journal has this publish order: continue from there, if it is the highest."""
-        self._publish_order = max(self._publish_order, publish_order)
+        self._slots.restore(
+            queue,
+            queue.group(key),
+            execution_id,
+            now,
+            attempt=attempt,
+            failures=failures,
+            started=started,
+            worker=worker,
+            publish_order=publish_order,
+            confirmed=confirmed,
+            cancelling=cancelling,
+            retry_at=retry_at,
+        )
 
     # Commands, what an SRE declares
 
@@ -145,7 +125,7 @@ class ExecutionQueueManager:
         queue.governed = True
         queue.load.window_seconds = policy.peak_window_seconds
         if policy.pool != previous.pool:
-            self._pool(previous.pool).ready.pop(queue, None)
+            self._slots.pool(previous.pool).ready.pop(queue, None)
         if policy.rate_limit != previous.rate_limit:
             marks = () if queue.rate is None else queue.rate.marks
             queue.rate = None if policy.rate_limit is None else RateMeter(policy.rate_limit, marks)
@@ -154,21 +134,21 @@ class ExecutionQueueManager:
             queue.settle(group)
         if policy.queue_timeout_seconds != previous.queue_timeout_seconds:
             self._watch_heads(queue, now)
-        self._touch(queue, now)
+        self._draft.touch(queue, now)
 
     def remove_policy(self, ref: str, now: float) -> None:
         """Accept nothing more for the action; what waits drains under the last limit."""
         queue = self._by_ref.get(ref)
         if queue is not None:
             queue.governed = False
-            self._touch(queue, now)
+            self._draft.touch(queue, now)
 
     def set_enabled(self, action_id: int, enabled: bool, now: float) -> None:
         """The operator's switch in the database was turned."""
         queue = self._by_id.get(action_id)
         if queue is not None and queue.enabled != enabled:
             queue.enabled = enabled
-            self._touch(queue, now)
+            self._draft.touch(queue, now)
 
     def set_emergency(self, emergency: Emergency | None) -> None:
         """Begin, change or end emergency mode."""
@@ -204,75 +184,35 @@ class ExecutionQueueManager:
         self._draft.accepted(accepted)
         self._join(queue, key, execution_id, queue.last_order, now)
         queue.load.arrived(now)
-        self._touch(queue, now)
+        self._draft.touch(queue, now)
         return accepted
 
     def cancel(self, execution_id: int, action_id: int, key: str | None, queue_order: int, now: float) -> Cancellation:
         """Take an execution out of its line, or have its worker stop it."""
-        active = self._active.get(execution_id)
-        if active is not None:
-            if active.retry_at is not None:
-                self._end(execution_id, active, ExecutionStatus.CANCELLED, "cancelled", now)
-                return Cancellation.CANCELLED
-            self._stop(execution_id, active, now)
-            return Cancellation.CANCELLING
+        if self._slots.holds(execution_id):
+            return self._slots.cancel(execution_id, now)
         queue = self._by_id.get(action_id)
         if queue is None or not self._leave(queue, key, execution_id, queue_order, now):
             return Cancellation.ENDED
-        self._draft.finished(_ended(execution_id, 0, ExecutionStatus.CANCELLED, "cancelled", now))
+        self._draft.finished(ended(execution_id, 0, ExecutionStatus.CANCELLED, "cancelled", now))
         return Cancellation.CANCELLED
 
     # Commands, what workers report
 
     def notify_started(self, started: Started, now: float) -> bool:
         """A worker began to run an execution; False where it holds no slot, or a newer attempt is under way."""
-        active = self._active.get(started.execution_id)
-        if active is None or started.attempt < active.attempt or active.retry_at is not None:
-            # Too late: it was given up, cancelled or timed out. Whoever runs it is told to stop.
-            pool = self._pool_of_worker.get(started.worker)
-            if pool is not None:
-                self._draft.cancels.append(CancelOrder(pool, started.execution_id, started.attempt))
-            return False
-        active.started = active.confirmed = True
-        active.worker = started.worker
-        active.since = now
-        active.missing = 0
-        self._draft.started(started)
-        self._touch(active.queue, now)
-        return True
+        return self._slots.started(started, now)
 
     def notify_completion(self, finished: Finished, now: float) -> bool:
         """An execution ended: its slot is free, or it runs again as its policy says.
 
-        False for a duplicate or late report, which changes nothing. The first success wins, whatever its attempt; an
-        earlier attempt that did not succeed says nothing about the one that is under way.
+        False for a duplicate or late report, which changes nothing.
         """
-        execution_id = finished.execution_id
-        active = self._active.get(execution_id)
-        if active is None:
-            return False
-        stale = finished.attempt < active.attempt
-        if finished.status is not ExecutionStatus.SUCCEEDED:
-            if stale or active.retry_at is not None:
-                return False
-            if finished.status is not ExecutionStatus.CANCELLED and self._runs_again(execution_id, active, now):
-                return True
-        elif stale:
-            self._draft.cancels.append(CancelOrder(active.pool.name, execution_id, active.attempt))
-        if finished.started_at is not None:
-            seconds = max(0.0, finished.finished_at - finished.started_at)
-            active.queue.load.finished(now, seconds)
-            active.queue.ran(seconds)
-            active.pool.ran(seconds)
-        self._release(execution_id, active, now)
-        self._draft.finished(finished)
-        return True
+        return self._slots.completed(finished, now)
 
     def notify_heartbeat(self, heartbeat: Heartbeat) -> None:
         """A worker is there, with its slots and what it holds."""
-        pool = self._pool(heartbeat.pool)
-        self._pool_of_worker[heartbeat.worker] = heartbeat.pool
-        pool.heard(heartbeat, self._active)
+        self._slots.heartbeat(heartbeat)
 
     def notify_ended_elsewhere(
         self, execution_id: int, now: float, place: tuple[int, str | None, int] | None = None
@@ -281,11 +221,7 @@ class ExecutionQueueManager:
 
         ``place`` is the action id, group key and queue order of one that may wait.
         """
-        active = self._active.get(execution_id)
-        if active is not None:
-            if active.started or active.confirmed:
-                self._draft.cancels.append(CancelOrder(active.pool.name, execution_id, active.attempt))
-            self._release(execution_id, active, now)
+        if self._slots.ended_elsewhere(execution_id, now):
             return True
         if place is None:
             return False
@@ -296,31 +232,8 @@ class ExecutionQueueManager:
     # Commands, time
 
     def call_roll(self, now: float) -> int:
-        """Count the roll call that is about to be sent, and look after what is active; returns how many were lost.
-
-        Workers that have not answered the last ones are gone, and their slots with them. What nobody holds is given up,
-        what hangs times out, and whoever has what is cancelled is told again.
-        """
-        for pool in self._pools.values():
-            for worker in pool.call_roll():
-                self._pool_of_worker.pop(worker.name, None)
-        held = {execution_id for pool in self._pools.values() for execution_id in pool.held()}
-        lost = 0
-        # A copy: what is done about one of them may take it out.
-        for execution_id, active in list(self._active.items()):
-            if active.retry_at is not None:
-                continue
-            if active.cancel_at is not None:
-                self._stop_again(execution_id, active, active.cancel_at, now)
-            elif active.hangs(now, self._patience.run_grace_seconds):
-                self._hung(execution_id, active, now)
-            elif execution_id in held:
-                active.missing = 0
-                active.confirmed = True
-            elif active.is_lost(now, self._patience.scheduled_seconds):
-                lost += 1
-                self._lost(execution_id, active, now)
-        return lost
+        """Count the roll call that is about to be sent, and look after what is active; returns how many were lost."""
+        return self._slots.call_roll(now)
 
     def advance(self, now: float) -> None:
         """Do what has come due."""
@@ -331,9 +244,7 @@ class ExecutionQueueManager:
                 subject.rate_timer = False
                 self._draft.touched[subject.action_id] = subject
             else:
-                active = self._active.get(subject)
-                if active is not None and active.retry_at is not None and active.retry_at <= now:
-                    self._dispatch_again(subject, active, now)
+                self._slots.retry_due(subject, now)
 
     @property
     def next_due(self) -> float | None:
@@ -344,12 +255,12 @@ class ExecutionQueueManager:
         """Fill the free slots and hand over what the turn decided."""
         for queue in self._draft.touched.values():
             if queue.startable:
-                self._pool(queue.policy.pool).ready.setdefault(queue)
-        for pool in self._pools.values():
+                self._slots.pool(queue.policy.pool).ready.setdefault(queue)
+        for pool in self._slots.pools.values():
             if pool.ready:
                 self._fill(pool, now)
-        decision = self._draft.close(self._publish_order, confirmed_order)
-        self._draft = TurnDraft()
+        decision = self._draft.close(self._slots.publish_order, self._slots.confirmed_up_to(confirmed_order))
+        self._draft = self._slots.draft = TurnDraft()
         return decision
 
     # Looking
@@ -357,7 +268,7 @@ class ExecutionQueueManager:
     @property
     def publish_order(self) -> int:
         """The last publish order given out."""
-        return self._publish_order
+        return self._slots.publish_order
 
     @property
     def emergency(self) -> Emergency | None:
@@ -378,11 +289,11 @@ class ExecutionQueueManager:
 
     def pools(self) -> Iterator[WorkerPool]:
         """Every worker pool that is used or announced itself."""
-        return iter(self._pools.values())
+        return iter(self._slots.pools.values())
 
     def holds_slot(self, execution_id: int) -> bool:
         """Whether an execution is dispatched and not finished."""
-        return execution_id in self._active
+        return self._slots.holds(execution_id)
 
     def receipt(self, accepted: Accepted) -> Receipt:
         """What to answer for an accepted execution, once its turn is closed."""
@@ -392,16 +303,6 @@ class ExecutionQueueManager:
 
     # Inside, lines
 
-    def _touch(self, queue: ActionQueue, now: float) -> None:
-        queue.last_updated = now
-        self._draft.touched[queue.action_id] = queue
-
-    def _pool(self, name: str) -> WorkerPool:
-        pool = self._pools.get(name)
-        if pool is None:
-            pool = self._pools[name] = WorkerPool(name)
-        return pool
-
     def _full(self, queue: ActionQueue, key: str | None, now: float) -> Refusal | None:
         limit = queue.policy.max_queue_length
         if self._emergency is not None:
@@ -409,7 +310,7 @@ class ExecutionQueueManager:
         if queue.queue_length < limit:
             return None
         # What this turn will dispatch does not count as waiting, or a burst on an idle queue would be cut short.
-        leaving = min(queue.startable_now(now, key), self._pool(queue.policy.pool).room)
+        leaving = min(queue.startable_now(now, key), self._slots.pool(queue.policy.pool).room)
         if queue.queue_length - leaving < limit:
             return None
         return queue.refuse_full(limit, now)
@@ -428,7 +329,7 @@ class ExecutionQueueManager:
             return False
         queue.queue_length -= 1
         queue.settle(group)
-        self._touch(queue, now)
+        self._draft.touch(queue, now)
         return True
 
     def _watch_heads(self, queue: ActionQueue, now: float) -> None:
@@ -449,83 +350,10 @@ class ExecutionQueueManager:
             while group.waiting and group.waiting.head_created + timeout <= now:
                 execution_id = group.waiting.popleft()
                 queue.queue_length -= 1
-                self._draft.finished(_ended(execution_id, 0, ExecutionStatus.TIMEOUT, reason, now))
-                self._touch(queue, now)
+                self._draft.finished(ended(execution_id, 0, ExecutionStatus.TIMEOUT, reason, now))
+                self._draft.touch(queue, now)
             queue.settle(group)
         self._watch_heads(queue, now)
-
-    # Inside, slots
-
-    def _occupy(self, queue: ActionQueue, group: Group, execution_id: int, attempt: int, now: float) -> Active:
-        pool = self._pool(queue.policy.pool)
-        active = self._active[execution_id] = Active(queue, group, pool, attempt, since=now)
-        queue.active_count += 1
-        group.active_count += 1
-        pool.in_flight += 1
-        queue.settle(group)
-        return active
-
-    def _release(self, execution_id: int, active: Active, now: float) -> None:
-        del self._active[execution_id]
-        self._draft.released(execution_id)
-        queue, group, pool = active.queue, active.group, active.pool
-        queue.active_count -= 1
-        group.active_count -= 1
-        pool.in_flight -= 1
-        pool.leaving.discard(execution_id)
-        queue.settle(group)
-        self._touch(queue, now)
-
-    def _end(self, execution_id: int, active: Active, status: ExecutionStatus, reason: str, now: float) -> None:
-        """The executor itself says how it ended."""
-        attempt, worker = active.attempt, active.worker
-        self._release(execution_id, active, now)
-        self._draft.finished(_ended(execution_id, attempt, status, reason, now)._replace(worker=worker))
-
-    def _stop(self, execution_id: int, active: Active, now: float) -> None:
-        if active.cancel_at is None:
-            active.cancel_at = now
-        self._draft.cancelling(execution_id)
-        self._draft.cancels.append(CancelOrder(active.pool.name, execution_id, active.attempt))
-        self._touch(active.queue, now)
-
-    def _stop_again(self, execution_id: int, active: Active, cancel_at: float, now: float) -> None:
-        if now - cancel_at < self._patience.cancel_seconds:
-            self._stop(execution_id, active, now)
-        else:
-            self._end(execution_id, active, ExecutionStatus.CANCELLED, "cancelled; no worker confirmed it", now)
-
-    def _hung(self, execution_id: int, active: Active, now: float) -> None:
-        self._draft.cancels.append(CancelOrder(active.pool.name, execution_id, active.attempt))
-        if not self._runs_again(execution_id, active, now):
-            timeout = active.queue.policy.execution_timeout_seconds or 0
-            reason = f"ran longer than {timeout:g} s, and its worker did not stop it"
-            self._end(execution_id, active, ExecutionStatus.TIMEOUT, reason, now)
-
-    def _runs_again(self, execution_id: int, active: Active, now: float) -> bool:
-        """Whether a run that did not succeed is repeated, and if so see to it."""
-        retry = active.queue.policy.retry
-        if active.cancel_at is not None or active.failures + 1 >= retry.max_attempts:
-            return False
-        active.failures += 1
-        if retry.delay_seconds > 0:
-            active.retry_at = now + retry.delay_seconds
-            self._timers.set(active.retry_at, Due.RETRY, execution_id)
-            self._draft.postponed(Postponed(execution_id, active.failures, active.retry_at))
-            self._touch(active.queue, now)
-        else:
-            self._dispatch_again(execution_id, active, now)
-        return True
-
-    def _lost(self, execution_id: int, active: Active, now: float) -> None:
-        if active.queue.policy.retry.worker_lost is WorkerLost.RETRY:
-            if active.workers_lost + 1 < MAX_WORKERS_LOST:
-                self._dispatch_again(execution_id, active, now)
-            else:
-                reason = f"worker lost: {MAX_WORKERS_LOST} workers were lost while they had this execution"
-                self._end(execution_id, active, ExecutionStatus.FAILED, reason, now)
-        elif not self._runs_again(execution_id, active, now):
-            self._end(execution_id, active, ExecutionStatus.FAILED, "worker lost", now)
 
     # Inside, dispatching
 
@@ -556,44 +384,5 @@ class ExecutionQueueManager:
         if queue.rate is not None:
             queue.rate.take(now)
             self._draft.rated(queue)
-        active = self._occupy(queue, group, execution_id, 1, now)
         self._draft.touched[queue.action_id] = queue
-        self._publish_order += 1
-        parameters = self._draft.first_dispatch(execution_id, self._publish_order)
-        self._hand_off(active, execution_id, parameters)
-
-    def _dispatch_again(self, execution_id: int, active: Active, now: float) -> None:
-        if active.started or active.confirmed:
-            # Whoever may still have the earlier attempt is to let go of it.
-            self._draft.cancels.append(CancelOrder(active.pool.name, execution_id, active.attempt))
-        active.attempt += 1
-        active.started = False
-        active.worker = None
-        active.confirmed = True
-        active.retry_at = None
-        active.since = now
-        active.missing = 0
-        self._publish_order += 1
-        self._draft.dispatched(Dispatched(execution_id, active.attempt, self._publish_order, active.failures))
-        self._hand_off(active, execution_id, None)
-        self._touch(active.queue, now)
-
-    def _hand_off(self, active: Active, execution_id: int, parameters: bytes | None) -> None:
-        queue, policy = active.queue, active.queue.policy
-        self._draft.handoff(
-            Handoff(
-                execution_id,
-                queue.ref,
-                active.attempt,
-                active.pool.name,
-                self._publish_order,
-                parameters,
-                policy.execution_timeout_seconds,
-                policy.retry.worker_lost is WorkerLost.FAIL,
-                queue.recent_seconds,
-            )
-        )
-
-
-def _ended(execution_id: int, attempt: int, status: ExecutionStatus, reason: str, now: float) -> Finished:
-    return Finished(execution_id, attempt, status, json.dumps({"error": reason}).encode(), None, None, now)
+        self._slots.dispatch(queue, group, execution_id, now)

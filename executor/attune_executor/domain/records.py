@@ -1,5 +1,6 @@
 """What one turn writes to the journal, as rows, each execution in one of the lists at most."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -66,6 +67,11 @@ class Finished(NamedTuple):
     worker: str | None
     started_at: float | None
     finished_at: float
+
+
+def ended(execution_id: int, attempt: int, status: ExecutionStatus, reason: str, now: float) -> Finished:
+    """What the executor itself says of how an execution ended."""
+    return Finished(execution_id, attempt, status, json.dumps({"error": reason}).encode(), None, None, now)
 
 
 class RateMarks(NamedTuple):

@@ -61,6 +61,11 @@ class TurnDraft:
         self._rates: dict[int, ActionQueue] = {}
         self._handoffs: dict[int, Handoff] = {}
 
+    def touch(self, queue: ActionQueue, now: float) -> None:
+        """Something in the queue changed."""
+        queue.last_updated = now
+        self.touched[queue.action_id] = queue
+
     def accepted(self, row: Accepted) -> None:
         """An execution entered its queue."""
         self._accepted_at[row.execution_id] = len(self._accepted)

@@ -1,7 +1,8 @@
 """Memory from the journal: what a new owner, or an owner whose commit failed, starts from."""
 
 from attune_executor.domain.execution import ExecutionStatus
-from attune_executor.domain.queue_manager import ExecutionQueueManager, Patience
+from attune_executor.domain.queue_manager import ExecutionQueueManager
+from attune_executor.domain.slots import Patience
 from attune_executor.ports.journal import Journal
 
 
@@ -38,7 +39,6 @@ async def rebuild(
             if row.publish_order is None:
                 manager.restore_waiting(row.execution_id, row.action_id, row.queue_order, row.created, row.group_key)
             else:
-                manager.published_up_to(row.publish_order)
                 manager.restore_active(
                     row.execution_id,
                     row.action_id,
@@ -48,6 +48,7 @@ async def rebuild(
                     failures=row.failures,
                     started=row.status is ExecutionStatus.RUNNING,
                     worker=row.worker,
+                    publish_order=row.publish_order,
                     confirmed=row.publish_order <= confirmed_order,
                     cancelling=row.cancelling,
                     retry_at=row.retry_at,

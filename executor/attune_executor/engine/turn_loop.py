@@ -13,7 +13,8 @@ from typing import Final
 import structlog
 
 from attune_executor.backoff import Backoff
-from attune_executor.domain.queue_manager import ExecutionQueueManager, Patience
+from attune_executor.domain.queue_manager import ExecutionQueueManager
+from attune_executor.domain.slots import Patience
 from attune_executor.engine.dispatcher import Dispatcher
 from attune_executor.engine.id_allocator import IdAllocator
 from attune_executor.engine.inbox import Batch, Inbox

@@ -230,7 +230,7 @@ def restored(*, confirmed: bool, started: bool) -> ExecutionQueueManager:
     manager.restore_action(
         1, "core.echo", QueuePolicy(concurrency=1), enabled=True, last_order=12, total_rejected=4, now=NOW
     )
-    manager.restore_active(110, 1, NOW, attempt=1, started=started, confirmed=confirmed)
+    manager.restore_active(110, 1, NOW, attempt=1, started=started, publish_order=6, confirmed=confirmed)
     manager.restore_waiting(111, 1, 11, NOW - 30)
     manager.restore_waiting(112, 1, 12, NOW - 20)
     return manager
@@ -274,6 +274,13 @@ def test_an_unconfirmed_dispatch_that_a_worker_reports_or_holds_is_not_repeated(
     assert roll_calls(manager, 5, 110) == 0
     manager = restored(confirmed=False, started=False)
     assert roll_calls(manager, 5, 110) == 0
+
+
+def test_what_is_in_doubt_stays_in_doubt_for_the_next_owner() -> None:
+    manager = restored(confirmed=False, started=False)
+    assert manager.close_turn(9, NOW).record.confirmed_order == 5
+    assert manager.notify_started(Started(110, 1, "w", NOW), NOW)
+    assert manager.close_turn(9, NOW).record.confirmed_order == 9
 
 
 def test_nothing_is_lost_while_all_workers_are_busy_or_away() -> None:
