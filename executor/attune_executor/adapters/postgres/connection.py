@@ -9,8 +9,12 @@ import asyncpg
 from attune_executor.ports.journal import JournalError
 
 CONNECT_SECONDS: Final = 10.0
-UNREACHABLE: Final = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError)
-"""What asyncpg raises when the server refuses or cannot be reached; a TimeoutError is an OSError."""
+UNREACHABLE: Final = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError)
+"""What asyncpg raises when the server refuses or cannot be reached; a TimeoutError is an OSError.
+
+An InternalClientError is what a process that was paused meets when it goes on: a command timed out and the server is
+gone, and the driver hears of both at once.
+"""
 
 
 async def open_connection(
