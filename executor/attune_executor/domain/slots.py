@@ -143,7 +143,8 @@ class Slots:
                 return False
             if finished.status is not ExecutionStatus.CANCELLED and self._runs_again(execution_id, active, now):
                 return True
-        elif stale:
+        elif stale or active.worker not in (None, finished.worker):
+            # Another worker has it too, delivered again after a lost connection: it need not go on.
             self.draft.cancels.append(CancelOrder(active.pool.name, execution_id, active.attempt))
         if finished.started_at is not None:
             seconds = max(0.0, finished.finished_at - finished.started_at)

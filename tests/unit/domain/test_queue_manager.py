@@ -225,6 +225,16 @@ def test_an_execution_ended_in_the_database_frees_its_slot_and_is_not_written() 
     assert [handoff.execution_id for handoff in decision.handoffs] == [102]
 
 
+def test_a_worker_that_runs_what_another_has_finished_is_told_to_stop() -> None:
+    driver = Driver(QueuePolicy(concurrency=1))
+    driver.submit(1)
+    driver.close()
+    driver.manager.notify_started(Started(101, 1, "w", NOW), NOW)
+    driver.manager.notify_started(Started(101, 1, "other", NOW), NOW)
+    assert driver.finish(101) == [True]
+    assert driver.close().cancels == [("default", 101, 1)]
+
+
 def restored(*, confirmed: bool, started: bool) -> ExecutionQueueManager:
     manager = ExecutionQueueManager(publish_order=7)
     manager.restore_action(
