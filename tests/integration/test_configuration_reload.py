@@ -86,6 +86,23 @@ def test_an_edited_file_is_followed(running: Running) -> None:
     assert int(limited.headers["Retry-After"]) > 0
 
 
+def test_an_emergency_begins_and_ends_without_a_restart(running: Running) -> None:
+    running.configuration["policies"]["actions"] = {
+        "kept": {"concurrency_limit": 1, "max_queue_length": 0},
+        "minor": {"concurrency_limit": 1, "tags": ["low-priority"]},
+    }
+    running.configuration["executor"] = {"emergency_mode": True, "emergency": {"close_tags": ["low-priority"]}}
+    running.write()
+    running.reload()
+    running.until(lambda: running.submit("minor").status_code == 409)
+    assert [running.submit("kept").status_code for _ in range(3)] == [201, 201, 201]
+    running.configuration["executor"]["emergency_mode"] = False
+    running.write()
+    running.reload()
+    running.until(lambda: running.submit("minor").status_code == 201)
+    assert running.submit("kept").status_code == 429
+
+
 @pytest.mark.parametrize(
     ("text", "says"),
     [
