@@ -91,6 +91,7 @@ def executions_router(service: ExecutionService, max_batch: int) -> APIRouter:
             202: {"description": "It has ended, or its worker is told to stop it", "model": answers.ExecutionAnswer},
             404: {"description": "No such execution", "model": ErrorBody},
             409: {"description": "It had ended before", "model": ErrorBody},
+            413: {"description": "A body is not needed, and this one is too large", "model": ErrorBody},
             422: {"description": "The id is not a number", "model": ErrorBody},
             503: {"description": "Database or broker away", "model": ErrorBody},
         },

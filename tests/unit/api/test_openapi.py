@@ -12,7 +12,7 @@ from attune_executor.settings import ApiSettings
 OPERATIONS = {
     ("/api/v1/executions", "post"): {"201", "207", "404", "409", "413", "422", "429", "503"},
     ("/api/v1/executions", "get"): {"200", "404", "422", "503"},
-    ("/api/v1/executions/{execution_id}/cancel", "post"): {"202", "404", "409", "422", "503"},
+    ("/api/v1/executions/{execution_id}/cancel", "post"): {"202", "404", "409", "413", "422", "503"},
     ("/api/v1/executions/{execution_id}", "get"): {"200", "404", "422", "503"},
     ("/api/v1/actions/{ref}/queue-stats", "get"): {"200", "404"},
     ("/api/v1/queues", "get"): {"200"},
