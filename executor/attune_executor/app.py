@@ -9,15 +9,22 @@ from typing import Any
 import structlog
 
 from attune_executor.adapters.clock import SystemClock
-from attune_executor.adapters.postgres import PostgresExecutionHistory, PostgresJournal, check_schema
+from attune_executor.adapters.postgres import (
+    PostgresExecutionHistory,
+    PostgresJournal,
+    PostgresMaintenance,
+    check_schema,
+)
 from attune_executor.adapters.rabbitmq import RabbitMQBroker, RequestIntake
 from attune_executor.api.app import create_api
 from attune_executor.api.rate_limit import SubmissionLimit
 from attune_executor.api.server import ApiServer
 from attune_executor.domain.emergency import Emergency
+from attune_executor.domain.maintenance import MaintenanceRules
 from attune_executor.domain.policy import QueuePolicy
 from attune_executor.domain.stats import QueueStats
 from attune_executor.engine.engine import Engine
+from attune_executor.engine.maintenance import Maintenance
 from attune_executor.engine.statistics import Statistics
 from attune_executor.engine.views import EngineHealth
 from attune_executor.settings import Settings
@@ -37,6 +44,7 @@ class Executor:
         self._submissions = SubmissionLimit(settings.api.rate_limits.every_caller.per_minute)
         self._listeners: list[Callable[[], None]] = []
         self._journal: PostgresJournal | None = None
+        self._maintenance: PostgresMaintenance | None = None
         self._history: PostgresExecutionHistory | None = None
         self._engine: Engine | None = None
         self._server: ApiServer | None = None
@@ -60,7 +68,8 @@ class Executor:
         url = self._settings.database.url.get_secret_value()
         await check_schema(url)
         self._journal = journal = await PostgresJournal.open(url)
-        repository = journal.queue_stats() if self._settings.executor.queue.enable_metrics else None
+        options = self._settings.executor
+        repository = journal.queue_stats() if options.queue.enable_metrics else None
         statistics = Statistics(self._clock, repository)
         for listener in self._listeners:
             statistics.on_change(listener)
@@ -68,7 +77,10 @@ class Executor:
             self._settings.message_queue.url.get_secret_value(), queue_type=self._settings.message_queue.queue_type
         )
         owner = f"{socket.gethostname()}-{os.getpid()}"
-        self._engine = engine = Engine(owner, journal, broker, statistics, self._clock)
+        self._maintenance = await PostgresMaintenance.open(url, journal.fence)
+        rules = MaintenanceRules(options.queue.enable_metrics, options.maintenance.execution_retention_days)
+        maintenance = Maintenance(self._maintenance, self._clock, rules)
+        self._engine = engine = Engine(owner, journal, broker, statistics, self._clock, maintenance=maintenance)
         self._running = asyncio.create_task(engine.run(), name="engine")
         await self._during_engine(self._running, engine.started())
         if before_serving is not None:
@@ -110,6 +122,8 @@ class Executor:
             await asyncio.wait({self._running})
         if self._history is not None:
             await self._history.close()
+        if self._maintenance is not None:
+            self._maintenance.close()
         if self._journal is not None:
             await self._journal.close()
 

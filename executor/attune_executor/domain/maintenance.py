@@ -22,7 +22,7 @@ DEFAULT_EXECUTION_RETENTION_DAYS: Final = 30
 
 _QUIET: Final = 3 * HOUR  # 03:00 UTC
 _SUNDAY: Final = 3 * DAY  # 1970-01-01 was a Thursday
-_WORK_SHARE: Final = 0.2
+_WORK_SHARE: Final = 0.1
 _SHORTEST_REST_SECONDS: Final = 0.01
 
 

@@ -74,5 +74,5 @@ def test_retention_counts_days() -> None:
 
 
 def test_most_of_the_time_is_rest() -> None:
-    assert rest_seconds(0.5) == pytest.approx(2.0)
+    assert rest_seconds(0.5) == pytest.approx(4.5)
     assert rest_seconds(0.0) > 0
