@@ -1,10 +1,12 @@
 """The testbed's command line: one command group for each thing that it brings up."""
 
 import sys
+from typing import Final
 
 import typer
 from rich.markup import escape
 
+from testbed.attune.processes import ProcessError
 from testbed.cluster.cli import app as cluster
 from testbed.cluster.errors import ClusterError
 from testbed.debian import PackageError
@@ -27,10 +29,22 @@ app.add_typer(demo, name="demo")
 app.add_typer(trial, name="try")
 
 
+_EXPLAINED: Final = (
+    ClusterError,
+    DockerError,
+    GoError,
+    NoRunnerError,
+    PackageError,
+    ProcessError,
+    ServiceError,
+    TrialError,
+)
+
+
 def main() -> None:
     """Run the command line; what a person can do something about is said without a traceback."""
     try:
         app()
-    except (ClusterError, DockerError, GoError, PackageError, NoRunnerError, ServiceError, TrialError) as error:
+    except _EXPLAINED as error:
         CONSOLE.print(f"[red]Error:[/red] {escape(str(error))}")
         sys.exit(1)

@@ -19,6 +19,10 @@ _READY_SECONDS = 30.0
 _STOP_SECONDS = 30.0
 
 
+class ProcessError(RuntimeError):
+    """A program of ours did not come up, or failed; the message carries its log."""
+
+
 class HostProcess:
     """One program of ours, its output in a file."""
 
@@ -115,20 +119,31 @@ class AttuneProcesses:
         return f"http://127.0.0.1:{self._port}"
 
     def migrate(self) -> None:
-        """Bring the database's schema up."""
+        """Bring the database's schema up.
+
+        Raises:
+            ProcessError: it could not be.
+        """
         process = self._start("migrate", ["attune-executor", "migrate"])
         deadline = time.monotonic() + _READY_SECONDS
         while process.running and time.monotonic() < deadline:
             time.sleep(0.05)
-        assert process.stop() == 0, process.log()
+        if process.stop() != 0:
+            raise ProcessError(f"the database could not be migrated:\n{process.log()}")
 
     def executor(self) -> HostProcess:
-        """Start an executor and wait until it serves."""
+        """Start an executor and wait until it serves.
+
+        Raises:
+            ProcessError: it does not.
+        """
         process = self._start("executor", ["attune-executor", "run", "--config", str(self._config)])
         deadline = time.monotonic() + _READY_SECONDS
         while not self._serving():
-            assert process.running, process.log()
-            assert time.monotonic() < deadline, process.log()
+            if not process.running or time.monotonic() > deadline:
+                raise ProcessError(
+                    f"the executor ended, or does not serve after {_READY_SECONDS:.0f} s:\n{process.log()}"
+                )
             time.sleep(0.05)
         return process
 

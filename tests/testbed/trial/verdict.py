@@ -73,7 +73,7 @@ def _holds(result: Any, expected: Mapping[str, Any]) -> bool:
 def table(verdicts: Sequence[Verdict], seconds: float) -> Table:
     """The verdicts for people."""
     total = sum(verdict.succeeded for verdict in verdicts)
-    drawn = Table(title=f"{total} executions in {seconds:.1f} s, {total / seconds:.0f}/s", title_justify="left")
+    drawn = Table(title=f"{total} executions in bursts, done after {seconds:.1f} s", title_justify="left")
     drawn.add_column("Action", no_wrap=True)
     for heading in ("Accepted", "Succeeded", "Wrong", "Overtaken", "Peak / limit"):
         drawn.add_column(heading, justify="right")
