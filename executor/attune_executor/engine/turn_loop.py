@@ -169,7 +169,9 @@ class TurnLoop:
 
     def _rest_seconds(self) -> float:
         """How long there is nothing to do unless something comes in."""
-        rest = min(self._settings.idle_turn_seconds, max(0.0, self._roll_call_at - monotonic()))
+        rest = self._settings.idle_turn_seconds
+        if self._broker.connected:
+            rest = min(rest, max(0.0, self._roll_call_at - monotonic()))
         due = self.manager.next_due
         return rest if due is None else min(rest, max(0.0, due - self._clock.now()))
 
