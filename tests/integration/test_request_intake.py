@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from typing import Any
 
 import aio_pika
 import pytest
@@ -37,9 +38,11 @@ async def rig(rabbitmq_server: RabbitMQServer, amqp_url: str) -> AsyncIterator[R
 async def engine() -> AsyncIterator[Engine]:
     clock, store = SystemClock(), JournalStore()
     statistics = Statistics(clock, MemoryQueueStatsRepository(store))
-    engine = Engine("test", MemoryJournal(store), MemoryBroker(), statistics, clock)
+    broker = MemoryBroker()
+    engine = Engine("test", MemoryJournal(store), broker, statistics, clock)
     running = asyncio.create_task(engine.run())
     await engine.started()
+    broker.add_worker("worker-1")
     await engine.set_policy(REF, QueuePolicy(concurrency=1, max_queue_length=2))
     yield engine
     engine.stop()
@@ -171,6 +174,31 @@ async def test_nonsense_is_put_aside_with_its_reason_and_stops_nothing(rig: Rabb
     for letter in letters:
         assert reasons[letter.body] in str(letter.headers["x-attune-reason"])
         assert letter.delivery_mode == aio_pika.DeliveryMode.PERSISTENT
+    assert await left(rig) == 0
+
+
+UNREADABLE_PROPERTIES: list[dict[str, Any]] = [
+    {"timestamp": 18_000_000_000_000_000_000},  # a year that no datetime has
+    {"headers": {"number": 1e300}},  # read as a double, written as a float
+    {"headers": {"when": 2**62, "list": [1.5, {"of": [1, "é"]}]}},
+    {"type": "t" * 255, "app_id": "a" * 255, "correlation_id": "c" * 255},
+]
+
+
+@pytest.mark.parametrize("properties", UNREADABLE_PROPERTIES)
+async def test_whatever_the_properties_are_the_body_counts(
+    rig: RabbitMQRig, rabbitmq_server: RabbitMQServer, properties: dict[str, Any]
+) -> None:
+    desk = Desk()
+    async with taking_in(rig, desk):
+        for body in (b"nonsense", requested(REF)):
+            message = {"properties": properties, "routing_key": REQUESTED_QUEUE, "payload": body.decode()}
+            answer = rabbitmq_server.management.post(
+                f"exchanges/{rig.vhost}/amq.default/publish", json={**message, "payload_encoding": "string"}
+            )
+            assert answer.json() == {"routed": True}
+        assert [letter.body for letter in await dead_letters(rig, 1)] == [b"nonsense"]
+        await accepted(desk, 1)
     assert await left(rig) == 0
 
 

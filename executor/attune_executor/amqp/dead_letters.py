@@ -62,6 +62,6 @@ def _repeatable(headers: dict[str, Any]) -> dict[str, Any]:
     """``headers``, unless the library that read them cannot write them, or could not beside a reason."""
     try:
         size = len(encode.field_table(headers))
-    except (TypeError, ValueError, OverflowError, struct.error):
+    except (TypeError, ValueError, OverflowError, RecursionError, struct.error):
         return {}
     return headers if size <= _HEADERS_LIMIT_BYTES else {}

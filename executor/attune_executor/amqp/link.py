@@ -21,6 +21,7 @@ from aiormq.exceptions import ChannelLockedResource
 from yarl import URL
 
 from attune_executor.amqp.errors import guarded, reason
+from attune_executor.amqp.message_properties import tolerate_unreadable_properties
 from attune_executor.amqp.topology import Exchanges, QueueType, declare
 from attune_executor.backoff import Backoff
 from attune_executor.ports.broker import BrokerError
@@ -98,6 +99,7 @@ class Link:
         Raises:
             BrokerError: when that fails; nothing is left running.
         """
+        tolerate_unreadable_properties()
         session = await self._open(prepare)
         self._become(session)
         self._keeper = asyncio.create_task(self._keep(session, prepare), name=f"{self._name} link")
