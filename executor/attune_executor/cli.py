@@ -1,7 +1,8 @@
 """`attune-executor`: the executor on its own, and its database.
 
-Exit codes: 0 stopped after SIGTERM or SIGINT, 2 wrong configuration or database schema, 69 the database or the broker
-cannot be reached, 75 another executor has taken over. SIGHUP has the configuration read again.
+Exit codes: 0 stopped after SIGTERM or SIGINT, 1 failed for a reason that is not foreseen, 2 wrong configuration or
+database schema, 69 the database or the broker cannot be reached, 75 another executor has taken over. SIGHUP has the
+configuration read again.
 """
 
 import asyncio
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import Annotated, Final, NoReturn, TypeVar
 
 import orjson
+import structlog
 import typer
 import uvloop
 from pydantic import ValidationError
@@ -25,12 +27,20 @@ from attune_executor.ports.broker import BrokerError
 from attune_executor.ports.journal import FencedError, JournalError, SchemaError
 from attune_executor.settings import ApiSettings, MigrationSettings, Settings, unknown_variables
 
+EXIT_FAILED: Final = 1
 EXIT_CONFIGURATION: Final = 2
 EXIT_UNAVAILABLE: Final = 69
 EXIT_TAKEN_OVER: Final = 75
+_log: Final = structlog.get_logger("attune.executor")
 _SECTIONS: Final = frozenset({*Settings.model_fields, "worker", "operator"})
 
-app = typer.Typer(help="Attune's executor: per-action FIFO queues with a concurrency limit.", no_args_is_help=True)
+_DATABASE_REMEDY: Final = "start PostgreSQL, or correct database.url"
+
+app = typer.Typer(
+    help="Attune's executor: per-action FIFO queues with a concurrency limit.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
 _Kind = TypeVar("_Kind", bound=MigrationSettings)
 ConfigFile = Annotated[
     Path | None, typer.Option("--config", help="Configuration file; ATTUNE__SECTION__KEY variables win over it.")
@@ -44,8 +54,8 @@ def run(config: ConfigFile = None) -> None:
     SIGHUP: read the configuration again. What it says of policies, emergency mode, rate limits and logging takes
     effect at once; a file with a mistake is refused, and the one before stays in force.
 
-    Exit codes: 0 stopped in order, 2 wrong configuration or database schema, 69 the database or the broker cannot be
-    reached, 75 another executor has taken over.
+    Exit codes: 0 stopped in order, 1 failed, 2 wrong configuration or database schema, 69 the database or the broker
+    cannot be reached, 75 another executor has taken over.
     """
     settings = _load(config, _settings)
     settings.log.configure()
@@ -55,10 +65,17 @@ def run(config: ConfigFile = None) -> None:
         _give_up(EXIT_TAKEN_OVER, str(error))
     except SchemaError as error:
         _give_up(EXIT_CONFIGURATION, str(error))
-    except (JournalError, BrokerError) as error:
-        _give_up(EXIT_UNAVAILABLE, str(error))
+    except JournalError as error:
+        _give_up(EXIT_UNAVAILABLE, f"{error}; {_DATABASE_REMEDY}")
+    except BrokerError as error:
+        _give_up(EXIT_UNAVAILABLE, f"{error}; start RabbitMQ, or correct message_queue.url")
     except OSError as error:
-        _give_up(EXIT_UNAVAILABLE, f"cannot listen on {settings.api.host}:{settings.api.port}: {error}")
+        reason = f"cannot listen on {settings.api.host}:{settings.api.port}: {error.strerror or error}"
+        _give_up(EXIT_UNAVAILABLE, f"{reason}; correct api.host or api.port, or stop what listens there")
+    except Exception as error:
+        # In the log's own format, where whoever looks for the reason of a restart will find it.
+        _log.exception("the executor failed")
+        raise typer.Exit(EXIT_FAILED) from error
 
 
 @app.command()
@@ -72,7 +89,7 @@ def migrate(config: ConfigFile = None) -> None:
     except SchemaError as error:
         _give_up(EXIT_CONFIGURATION, str(error))
     except JournalError as error:
-        _give_up(EXIT_UNAVAILABLE, str(error))
+        _give_up(EXIT_UNAVAILABLE, f"{error}; {_DATABASE_REMEDY}")
     typer.echo(f"schema attune is at version {version}")
 
 

@@ -1,8 +1,12 @@
 """What every section of a configuration has in common: how it treats its keys, and the types of its values."""
 
-from typing import Annotated, TypeAlias
+import re
+from typing import Annotated, Final, TypeAlias
+from urllib.parse import urlsplit
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, SecretStr, model_validator
+
+_HOST: Final = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^:\[\]]+)?(:[0-9]{1,5})?")
 
 
 class Section(BaseModel):
@@ -32,3 +36,16 @@ Whole: TypeAlias = Annotated[int, BeforeValidator(_no_boolean)]
 Number: TypeAlias = Annotated[float, BeforeValidator(_no_boolean)]
 Word = BeforeValidator(_capitalized)
 """For an enumeration of words such as Open and Hold: however they are written."""
+
+
+def has_address(url: SecretStr, schemes: frozenset[str]) -> bool:
+    """Whether ``url`` is one of ``schemes``, with hosts and ports that can be ones; several hosts have commas between.
+
+    A character such as / that stands for itself in a password fails here: it ends the address.
+    """
+    try:
+        parts = urlsplit(url.get_secret_value())
+    except ValueError:
+        return False
+    hosts = parts.netloc.rpartition("@")[2].split(",")
+    return parts.scheme in schemes and all(_HOST.fullmatch(host) for host in hosts)

@@ -22,15 +22,19 @@ from attune_executor.domain.maintenance import DEFAULT_EXECUTION_RETENTION_DAYS
 from attune_executor.domain.policy import QueuePolicy
 from attune_executor.observability import LogSettings
 from attune_executor.policy_settings import EmergencySettings, PolicySettings, QueueSettings
-from attune_executor.sections import Number, Section, Whole
+from attune_executor.sections import Number, Section, Whole, has_address
 from attune_executor.settings_sources import SHORT_RATE_LIMITS, Environment, read_file
 
 ENVIRONMENT_PREFIX: Final = "ATTUNE__"
+_DATABASE_SCHEMES: Final = frozenset({"postgresql", "postgres"})
 
 
 def _database_url(url: SecretStr) -> SecretStr:
-    if not url.get_secret_value().startswith(("postgresql://", "postgres://")):
-        raise ValueError("not a PostgreSQL URL: write postgresql://USER:PASSWORD@HOST:5432/DATABASE")
+    if not has_address(url, _DATABASE_SCHEMES):
+        raise ValueError(
+            "not a PostgreSQL URL: write postgresql://USER:PASSWORD@HOST:5432/DATABASE, with what is neither letter nor"
+            " digit in the password as %XX"
+        )
     return url
 
 

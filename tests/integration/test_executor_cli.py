@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -81,7 +82,9 @@ def test_an_unknown_variable() -> None:
 
 
 def test_an_absent_database() -> None:
-    complains(run("migrate", DATABASE__URL=NOWHERE), 69, "the database is away")
+    complains(run("migrate", DATABASE__URL=NOWHERE), 69, "the database is away", "correct database.url")
+    broker = "amqp://attune:secret@127.0.0.1:1/"
+    complains(run("run", DATABASE__URL=NOWHERE, MESSAGE_QUEUE__URL=broker), 69, "refused", "correct database.url")
 
 
 def test_a_database_without_its_schema(database_url: str) -> None:
@@ -96,8 +99,22 @@ def test_an_absent_broker(migrated_url: str) -> None:
         "run", DATABASE__URL=migrated_url, MESSAGE_QUEUE__URL="amqp://attune:secret@127.0.0.1:1/", API__PORT=port
     )
     assert result.returncode == 69, result.stderr
-    assert result.stderr.splitlines()[-1].startswith("attune-executor: ")
+    last = result.stderr.splitlines()[-1]
+    assert last.startswith("attune-executor: ")
+    assert last.endswith("; start RabbitMQ, or correct message_queue.url")
     assert "secret" not in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_a_port_that_is_taken(migrated_url: str, amqp_url: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        result = run("run", DATABASE__URL=migrated_url, MESSAGE_QUEUE__URL=amqp_url, API__PORT=port)
+    assert result.returncode == 69, result.stderr
+    last = result.stderr.splitlines()[-1]
+    assert last.startswith(f"attune-executor: cannot listen on 127.0.0.1:{port}: ")
+    assert last.endswith("; correct api.host or api.port, or stop what listens there")
+    assert "Traceback" not in result.stderr
 
 
 def test_the_description_needs_no_configuration() -> None:

@@ -195,6 +195,43 @@ def test_secrets_are_never_shown(file: Path) -> None:
     assert "secret" not in said
 
 
+@pytest.mark.parametrize(
+    "url",
+    [
+        "mysql://db/attune",
+        "postgresql://attune:se/cret@db/attune",
+        "postgresql://db:port/attune",
+        "postgresql://[::1/attune",
+        "db:5432",
+        "",
+    ],
+)
+def test_what_is_no_database_url(file: Path, monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+    monkeypatch.setenv("ATTUNE__DATABASE__URL", url)
+    assert "database.url: not a PostgreSQL URL: write postgresql://" in complaint(file)
+
+
+@pytest.mark.parametrize("url", ["amqp://", "amqp://mq:port/", "http://mq/", "amqp://attune:se/cret@mq/", "mq:5672"])
+def test_what_is_no_broker_url(file: Path, monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+    monkeypatch.setenv("ATTUNE__MESSAGE_QUEUE__URL", url)
+    assert "message_queue.url: not an AMQP URL: write amqp://" in complaint(file)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgres://db/attune",
+        "postgresql://attune:p%2Fw@db:5432/attune?sslmode=require",
+        "postgresql://attune@one:5432,two:5432/attune",
+        "postgresql://attune@[::1]:5432/attune",
+        "postgresql:///attune?host=/var/run/postgresql",
+    ],
+)
+def test_database_urls(file: Path, monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+    monkeypatch.setenv("ATTUNE__DATABASE__URL", url)
+    assert Settings.load(file).database.url.get_secret_value() == url
+
+
 def test_a_migration_needs_the_database_only(tmp_path: Path) -> None:
     path = tmp_path / "config.yaml"
     path.write_text("database: {url: 'postgresql://db/attune'}\nworkers: {}\n")
