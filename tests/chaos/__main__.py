@@ -16,7 +16,7 @@ from rich.console import Console
 
 from chaos.records import Records
 from chaos.report import show
-from chaos.run import Plan, run
+from chaos.run import Plan, Servers, run
 from testbed.progress import step
 from testbed.services.postgres import PostgresServer
 from testbed.services.rabbitmq import RabbitMQServer
@@ -31,7 +31,7 @@ def chaos(
     seed: Annotated[
         int | None, typer.Option(help="Of all that is left to chance; printed where it is not given.")
     ] = None,
-    gap: Annotated[float, typer.Option(min=0.5, help="Seconds between strikes, on average.")] = 4,
+    gap: Annotated[float, typer.Option(min=0.5, help="Seconds before a strike, on average.")] = 4,
     folder: Annotated[Path | None, typer.Option(help="Keep the records here, whatever the verdict.")] = None,
 ) -> None:
     """Run, judge, and keep the records of what went wrong."""
@@ -43,7 +43,7 @@ def chaos(
     plan = Plan(minutes * 60, random.SystemRandom().randrange(1_000_000) if seed is None else seed, gap)
     console.print(f"seed {plan.seed}, {minutes:g} minutes, records in {kept}", soft_wrap=True)
     with PostgresServer() as postgres, RabbitMQServer() as rabbitmq:
-        asyncio.run(run(plan, postgres, rabbitmq, kept, console))
+        asyncio.run(run(plan, Servers(postgres, postgres.url, rabbitmq, rabbitmq.url), kept, console))
     good = _judge(kept, console)
     if good and folder is None:
         shutil.rmtree(kept)

@@ -15,7 +15,7 @@ from chaos.tally import Tally
 from chaos.workload import Load
 
 _TIMEOUT_SECONDS: Final = 5.0
-_RETRY_SECONDS: Final = 0.2
+_RETRY_SECONDS: Final = 0.5
 _LARGEST_BATCH: Final = 20
 _BATCHES: Final = 0.15
 _CANCELS: Final = 0.03

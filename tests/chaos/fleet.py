@@ -1,4 +1,4 @@
-"""Executor and workers as processes, each started again at once when it ends, as a service manager would."""
+"""Executor and workers as processes, each started again when it ends, as a service manager would."""
 
 import asyncio
 import time
@@ -17,8 +17,8 @@ from testbed.reaper import Reaper
 from testbed.services.ports import free_port
 
 POOL: Final = "default"
-_RESTART_SECONDS: Final = 0.3
-"""A service manager waits a little too, or a program that cannot start would take all there is."""
+_RESTART_SECONDS: Final = 2.0
+"""After an end by itself, as in the systemd units; what was killed is started again at once, for more to go wrong."""
 _POLL_SECONDS: Final = 0.03
 _MIGRATION_SECONDS: Final = 60.0
 _STAND_DOWN_SECONDS: Final = 45.0

@@ -3,7 +3,7 @@
 import asyncio
 import random
 import time
-from collections.abc import Iterable
+from collections.abc import Coroutine, Iterable
 from typing import Final
 
 from chaos.fleet import Fleet
@@ -25,20 +25,27 @@ class Killer:
         self._chance = random.Random(seed)  # noqa: S311 - to be repeated, not to be unguessable
         self._recorder = recorder
         self._tally = tally
+        self.strikes = 0
+        """So many have fallen."""
         self._down = {part: asyncio.Lock() for part in servers}
 
     async def run(self, strikes: Iterable[Strike], stop: asyncio.Event) -> None:
         """Strike until `stop`; returns once every server is up again and nobody is paused."""
         async with asyncio.TaskGroup() as group:
             for strike in strikes:
-                try:
-                    async with asyncio.timeout(strike.wait_seconds):
-                        await stop.wait()
-                except TimeoutError:
-                    for blow in strike.blows:
-                        group.create_task(self._strike(blow, strike.down_seconds))
-                else:
+                if not await _unless(stop, self._wait(strike)):
                     return
+                self.strikes += 1
+                for blow in strike.blows:
+                    group.create_task(self._strike(blow, strike.down_seconds))
+
+    async def _wait(self, strike: Strike) -> None:
+        if strike.merciful:
+            for down in self._down.values():
+                async with down:
+                    pass
+            await self._fleet.serving()
+        await asyncio.sleep(strike.wait_seconds)
 
     async def _strike(self, blow: Blow, down_seconds: float) -> None:
         """Strike, unless the part lies on the ground already."""
@@ -67,3 +74,14 @@ class Killer:
             # Clients of a server that is coming back run into what is left of the outage.
             self._recorder.record(Disturbed(part, "return", _NO_PID, time.time()))
         return True
+
+
+async def _unless(stop: asyncio.Event, waiting: Coroutine[None, None, None]) -> bool:
+    """Wait; False as soon as `stop` is set."""
+    tasks = asyncio.create_task(waiting), asyncio.create_task(stop.wait())
+    await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    for task in tasks:
+        task.cancel()
+    if not stop.is_set():
+        tasks[0].result()
+    return not stop.is_set()

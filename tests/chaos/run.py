@@ -33,9 +33,10 @@ class Plan:
     """How a run goes.
 
     Attributes:
-        seconds: of load and kills.
+        seconds: of load and kills, at least.
         seed: of everything that is left to chance.
-        gap_seconds: between two strikes, on average.
+        gap_seconds: before a strike, on average.
+        least_strikes: that have fallen at the end, however long that takes.
         settle_seconds: after the last strike, until when everything must have ended; what was dispatched and never
             began is dispatched again after 300 s at the latest.
         pause_seconds: of a client between two submissions, on average.
@@ -44,6 +45,7 @@ class Plan:
     seconds: float
     seed: int
     gap_seconds: float = 4.0
+    least_strikes: int = 0
     settle_seconds: float = 360.0
     clients: int = 6
     pause_seconds: float = 0.15
@@ -53,15 +55,25 @@ class Plan:
     load: Sequence[Load] = WORKLOAD
 
 
-async def run(plan: Plan, postgres: PostgresServer, rabbitmq: RabbitMQServer, folder: Path, console: Console) -> None:
-    """Run `plan` against servers that are up, and leave its records in `folder`.
+@dataclass(frozen=True)
+class Servers:
+    """Servers that are up, to be killed and brought back, and the URLs of what is used in them."""
+
+    postgres: PostgresServer
+    database_url: str
+    rabbitmq: RabbitMQServer
+    amqp_url: str
+
+
+async def run(plan: Plan, servers: Servers, folder: Path, console: Console) -> None:
+    """Run `plan` against `servers`, and leave its records in `folder`.
 
     Raises:
         TimeoutError: the executor does not come up at the start.
     """
     records, tally = Records(folder), Tally()
     variables = pack.install(folder / "pack", records.history)
-    urls = {"ATTUNE__DATABASE__URL": postgres.url, "ATTUNE__MESSAGE_QUEUE__URL": rabbitmq.url}
+    urls = {"ATTUNE__DATABASE__URL": servers.database_url, "ATTUNE__MESSAGE_QUEUE__URL": servers.amqp_url}
     policies = {load.ref: load.policy(plan.max_queue_length) for load in plan.load}
     with Recorder(records.history) as recorder, Board(console, tally) as board:
         fleet = Fleet(folder, urls, variables, policies, recorder)
@@ -77,10 +89,16 @@ async def run(plan: Plan, postgres: PostgresServer, rabbitmq: RabbitMQServer, fo
                     recorder.record(LimitSet(load.ref, load.limit, 0, now))
                     if load.rate is not None:
                         recorder.record(RateSet(load.ref, *load.rate))
-                killer = Killer(fleet, {Part.POSTGRES: postgres, Part.RABBITMQ: rabbitmq}, plan.seed, recorder, tally)
+                killer = Killer(
+                    fleet,
+                    {Part.POSTGRES: servers.postgres, Part.RABBITMQ: servers.rabbitmq},
+                    plan.seed,
+                    recorder,
+                    tally,
+                )
                 await _storm(plan, fleet, killer, recorder, tally)
                 tally.phase = "everything is up, waiting for the end"
-                await outcome.until_all_ended(postgres.url, plan.settle_seconds)
+                await outcome.until_all_ended(servers.database_url, plan.settle_seconds)
                 await fleet.serving()
                 counted = await outcome.totals(fleet.executor_url, [load.ref for load in plan.load])
             finally:
@@ -88,7 +106,7 @@ async def run(plan: Plan, postgres: PostgresServer, rabbitmq: RabbitMQServer, fo
             tally.phase = "stopping"
             await asyncio.to_thread(fleet.stop)
             showing.cancel()
-            records.save(await outcome.final_state(postgres.url, counted))
+            records.save(await outcome.final_state(servers.database_url, counted))
         finally:
             fleet.close()
 
@@ -106,6 +124,8 @@ async def _storm(plan: Plan, fleet: Fleet, killer: Killer, recorder: Recorder, t
             group.create_task(client.run(quiet))
         striking = group.create_task(killer.run(strikes(plan.seed, plan.gap_seconds), calm))
         await asyncio.sleep(plan.seconds)
+        while killer.strikes < plan.least_strikes:
+            await asyncio.sleep(_POLL_SECONDS)
         calm.set()
         await striking
         quiet.set()

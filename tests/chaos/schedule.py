@@ -33,13 +33,23 @@ _DECK: Final = (
     Blow.PAUSE_EXECUTOR,
 )
 _TOGETHER: Final = 0.2
+_MERCY: Final = 0.75
+"""Most strikes find a system that works, or it would lie on the ground all the time, and nothing could go wrong."""
 _LONGEST_DOWN_SECONDS: Final = 2.0
 
 
 @dataclass(frozen=True)
 class Strike:
-    """Blows that fall at once, `wait_seconds` after the ones before; a server then stays down for `down_seconds`."""
+    """Blows that fall at once.
 
+    Attributes:
+        merciful: whether they wait until the system has recovered from the ones before, however long that takes.
+        wait_seconds: after that, or after the ones before.
+        blows: what is struck.
+        down_seconds: how long a server then stays down, and how long a paused executor sleeps once it is replaced.
+    """
+
+    merciful: bool
     wait_seconds: float
     blows: tuple[Blow, ...]
     down_seconds: float
@@ -58,4 +68,4 @@ def strikes(seed: int, mean_gap_seconds: float) -> Iterator[Strike]:
         if hand and hand[-1].part is not blows[0].part and chance.random() < _TOGETHER:
             blows.append(hand.pop())
         wait = mean_gap_seconds * chance.uniform(0.25, 1.75)
-        yield Strike(wait, tuple(blows), chance.uniform(0, _LONGEST_DOWN_SECONDS))
+        yield Strike(chance.random() < _MERCY, wait, tuple(blows), chance.uniform(0, _LONGEST_DOWN_SECONDS))
