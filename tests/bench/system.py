@@ -39,7 +39,7 @@ class System:
         self._processes = processes
         self.record = record
         """Where timed actions note when they ran."""
-        self.executor = processes.executor()
+        self.executor = processes.executor(_READY_SECONDS)
         self.workers: list[HostProcess] = []
         # Asked often, and a scan of the table would be at the cost of what is measured.
         self._database = psycopg.connect(ground.database_url, autocommit=True)
@@ -70,7 +70,7 @@ class System:
         """SIGKILL the executor and start it again; returns the seconds from its start until it is ready to serve."""
         self.executor.kill()
         started = time.monotonic()
-        self.executor = self._processes.executor()
+        self.executor = self._processes.executor(_READY_SECONDS)
         return time.monotonic() - started
 
     def until_declared(self, count: int) -> None:

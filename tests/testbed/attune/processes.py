@@ -131,18 +131,18 @@ class AttuneProcesses:
         if process.stop() != 0:
             raise ProcessError(f"the database could not be migrated:\n{process.log()}")
 
-    def executor(self) -> HostProcess:
-        """Start an executor and wait until it serves.
+    def executor(self, ready_seconds: float = _READY_SECONDS) -> HostProcess:
+        """Start an executor and wait until it serves, for at most so long.
 
         Raises:
             ProcessError: it does not.
         """
         process = self._start("executor", ["attune-executor", "run", "--config", str(self._config)])
-        deadline = time.monotonic() + _READY_SECONDS
+        deadline = time.monotonic() + ready_seconds
         while not self._serving():
             if not process.running or time.monotonic() > deadline:
                 raise ProcessError(
-                    f"the executor ended, or does not serve after {_READY_SECONDS:.0f} s:\n{process.log()}"
+                    f"the executor ended, or does not serve after {ready_seconds:.0f} s:\n{process.log()}"
                 )
             time.sleep(0.05)
         return process
