@@ -21,7 +21,7 @@ _RATE_LIMIT_VARIABLES: Final = ("attune__rate_limits", "attune__api__rate_limits
 _ACTION_VARIABLES: Final = "attune__policies__actions__"
 
 
-class _StrictLoader(yaml.SafeLoader):
+class _StrictLoader(yaml.CSafeLoader):
     """YAML in which a key that occurs twice is a mistake: the first one's section would silently be lost."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:

@@ -15,8 +15,10 @@ import pytest
 import yaml
 
 from attune_executor import cli
+from attune_executor.domain.policy import DEFAULT_POOL
 from attune_executor.settings import ApiSettings
 from attune_executor.worker import cli as worker_cli
+from attune_executor.worker.settings import WorkerSettings
 from testbed import debian
 from testbed.attune.processes import AttuneProcesses, HostProcess
 from testbed.services.ports import free_port
@@ -125,6 +127,14 @@ def test_a_worker_may_drain_before_it_is_killed() -> None:
     settings = settings_of(WORKER)
     variables = dict(pair.split("=") for pair in settings["Environment"][0].split())
     assert seconds(settings["TimeoutStopSec"][0]) > float(variables["ATTUNE__WORKER__DRAIN_SECONDS"])
+
+
+def test_a_worker_takes_the_units_variables(monkeypatch: pytest.MonkeyPatch) -> None:
+    for pair in settings_of(WORKER)["Environment"][0].split():
+        monkeypatch.setenv(*pair.split("="))
+    monkeypatch.setenv("ATTUNE__MESSAGE_QUEUE__URL", "amqp://broker/")
+    settings = WorkerSettings(message_queue={}, worker={})  # pyright: ignore[reportArgumentType] - completed from the environment
+    assert (settings.worker.pool, settings.worker.drain_seconds) == (DEFAULT_POOL, 300)
 
 
 def test_no_credentials_in_the_units() -> None:
