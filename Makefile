@@ -9,7 +9,7 @@ UV := $(CACHE)/tools/uv-$(UV_VERSION)/bin/uv
 RUN := PYTHONPATH=tests $(UV) run --frozen
 TESTBED := $(RUN) python -m testbed
 
-.PHONY: help demo bench test test-full check format image cluster-up cluster-down services-up services-down generate
+.PHONY: help demo bench chaos test test-full check format image cluster-up cluster-down services-up services-down generate
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  \033[1m%-14s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST) | { [ -t 1 ] && cat || sed 's/\x1b\[[0-9;]*m//g'; }
@@ -29,6 +29,9 @@ demo: .venv ## The whole path on a real cluster: policies, bursts, scaling worke
 
 bench: .venv ## How fast: Attune and five other systems, on this machine; BENCH="--size small --only a,b" for less
 	@$(RUN) python -m bench $(BENCH)
+
+chaos: .venv ## Ten minutes of SIGKILL for everything under load, then a check of every guarantee; CHAOS="--minutes 2" for less
+	@$(RUN) python -m chaos $(CHAOS)
 
 try: .venv ## The executor and two workers on this machine, without a cluster: a minute of real work, checked
 	@$(TESTBED) try

@@ -7,19 +7,24 @@ import asyncio
 import json
 import random
 import shutil
+import sys
 import tempfile
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 
 from chaos.records import Records
 from chaos.report import show
 from chaos.run import Plan, Servers, run
+from testbed.debian import PackageError
 from testbed.progress import step
 from testbed.services.postgres import PostgresServer
 from testbed.services.rabbitmq import RabbitMQServer
+from testbed.services.runner import NoRunnerError
+from testbed.services.server import ServiceError
 
 app = typer.Typer(help=__doc__, pretty_exceptions_enable=False)
 
@@ -66,5 +71,14 @@ def _judge(folder: Path, console: Console) -> bool:
     return verdict.good
 
 
+def main() -> None:
+    """Run the command line; what a person can do something about is said without a traceback."""
+    try:
+        app()
+    except (PackageError, NoRunnerError, ServiceError) as error:
+        Console(stderr=True).print(f"[red]Error:[/red] {escape(str(error))}")
+        sys.exit(1)
+
+
 if __name__ == "__main__":
-    app()
+    main()
