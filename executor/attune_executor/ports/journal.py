@@ -111,12 +111,26 @@ class Journal(Protocol):
     first, and where another owner has taken the shard meanwhile they raise FencedError.
     """
 
-    async def acquire(self, owner: str) -> Ownership:
-        """Take the shard over with the next epoch; from here on the previous owner can write nothing."""
+    async def acquire(self, owner: str, if_epoch: int | None = None) -> Ownership:
+        """Take the shard over with the next epoch; from here on the previous owner can write nothing.
+
+        Where ``if_epoch`` is given, only from that epoch, which is 0 before the first.
+
+        Raises:
+            FencedError: another owner was faster; nothing was taken.
+        """
+        ...
+
+    async def release(self) -> None:
+        """Give the shard back, for anyone to take at once; call when nothing more is to be written.
+
+        Raises:
+            FencedError: another owner has it already.
+        """
         ...
 
     async def actions(self) -> Sequence[KnownAction]:
-        """Every known action."""
+        """Every known action of the shard."""
         ...
 
     def open_executions(self) -> AsyncIterator[Sequence[OpenExecution]]:

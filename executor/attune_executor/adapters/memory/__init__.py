@@ -5,6 +5,7 @@ from attune_executor.adapters.memory.clock import ManualClock
 from attune_executor.adapters.memory.history import MemoryExecutionHistory
 from attune_executor.adapters.memory.journal import JournalStore, MemoryJournal, MemoryQueueStatsRepository
 from attune_executor.adapters.memory.maintenance import MemoryMaintenance
+from attune_executor.adapters.memory.membership import MemoryMembership
 
 __all__ = [
     "JournalStore",
@@ -13,5 +14,6 @@ __all__ = [
     "MemoryExecutionHistory",
     "MemoryJournal",
     "MemoryMaintenance",
+    "MemoryMembership",
     "MemoryQueueStatsRepository",
 ]

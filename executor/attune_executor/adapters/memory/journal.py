@@ -1,7 +1,10 @@
 """A journal in memory. What PostgreSQL keeps is in a store that several journals, that is owners, can share."""
 
+from collections import defaultdict
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from math import inf
+from time import monotonic
 from typing import NamedTuple
 
 from attune_executor.domain.execution import TERMINAL, ExecutionStatus
@@ -26,6 +29,7 @@ from attune_executor.ports.journal import (
 class _Action:
     action_id: int
     policy: QueuePolicy | None
+    shard: int
     enabled: bool = True
     rate_marks: Sequence[RateMark] = ()
     last_order: int = 0
@@ -56,13 +60,21 @@ class QueueSnapshot(NamedTuple):
 
 
 @dataclass(slots=True)
-class JournalStore:
-    """What survives an owner."""
+class ShardRow:
+    """A row of ``attune.executor_shard``; ``renewed_at`` by the monotonic clock."""
 
     epoch: int = 0
     owner: str = ""
     publish_order: int = 0
     confirmed_order: int = 0
+    renewed_at: float = -inf
+
+
+@dataclass(slots=True)
+class JournalStore:
+    """What survives an owner."""
+
+    shards: dict[int, ShardRow] = field(default_factory=lambda: defaultdict[int, ShardRow](ShardRow))
     next_id: int = 1
     away: bool = False
     """While True, every call fails as if the database were down."""
@@ -99,24 +111,38 @@ class JournalStore:
 class MemoryJournal:
     """One owner's view of a store."""
 
-    def __init__(self, store: JournalStore | None = None) -> None:
+    def __init__(self, store: JournalStore | None = None, shard: int = 0) -> None:
         self.store = store or JournalStore()
+        self._shard = shard
         self._epoch = 0
 
-    async def acquire(self, owner: str) -> Ownership:
-        """Take the store over."""
+    @property
+    def _ownership(self) -> ShardRow:
+        return self.store.shards[self._shard]
+
+    async def acquire(self, owner: str, if_epoch: int | None = None) -> Ownership:
+        """Take the shard over."""
         self.store.check_up()
-        self.store.epoch += 1
-        self.store.owner = owner
-        self._epoch = self.store.epoch
-        return Ownership(0, owner, self._epoch, self.store.publish_order, self.store.confirmed_order)
+        row = self._ownership
+        if if_epoch not in {None, row.epoch}:
+            raise FencedError(f"epoch {if_epoch} is over, {row.owner} owns the shard")
+        row.epoch += 1
+        row.owner = owner
+        row.renewed_at = monotonic()
+        self._epoch = row.epoch
+        return Ownership(self._shard, owner, self._epoch, row.publish_order, row.confirmed_order)
+
+    async def release(self) -> None:
+        """Empty the shard's owner."""
+        self.check_owner()
+        self._ownership.owner = ""
 
     async def actions(self) -> Sequence[KnownAction]:
-        """Every known action."""
+        """Every known action of the shard."""
         if self._epoch:
             self.check_owner()
         self.store.check_up()
-        return [self._known(ref, action) for ref, action in self.store.actions.items()]
+        return [self._known(ref, action) for ref, action in self.store.actions.items() if action.shard == self._shard]
 
     def _known(self, ref: str, action: _Action) -> KnownAction:
         orders = [
@@ -136,7 +162,12 @@ class MemoryJournal:
     async def open_executions(self) -> AsyncIterator[Sequence[OpenExecution]]:
         """Executions that are not terminal, in one batch."""
         self.store.check_up()
-        rows = [row for row in self.store.executions.values() if row.stored.status not in TERMINAL]
+        mine = {action.action_id for action in self.store.actions.values() if action.shard == self._shard}
+        rows = [
+            row
+            for row in self.store.executions.values()
+            if row.stored.status not in TERMINAL and row.stored.action_id in mine
+        ]
         rows.sort(key=lambda row: (row.stored.action_id, row.stored.queue_order))
         yield [
             OpenExecution(
@@ -159,7 +190,8 @@ class MemoryJournal:
     async def save_policy(self, ref: str, policy: QueuePolicy | None) -> int:
         """Store or remove an action's policy."""
         self.check_owner()
-        action = self.store.actions.setdefault(ref, _Action(len(self.store.actions) + 1, None))
+        action = self.store.actions.setdefault(ref, _Action(len(self.store.actions) + 1, None, self._shard))
+        action.shard = self._shard
         action.policy = policy
         return action.action_id
 
@@ -183,8 +215,9 @@ class MemoryJournal:
     async def commit(self, turn: TurnRecord) -> Mapping[int, bytes]:
         """Apply a turn, unless another owner has taken over."""
         self.check_owner()
-        self.store.publish_order = turn.publish_order
-        self.store.confirmed_order = turn.confirmed_order
+        self._ownership.publish_order = turn.publish_order
+        self._ownership.confirmed_order = turn.confirmed_order
+        self._ownership.renewed_at = monotonic()
         for accepted in turn.accepted:
             self._accept(accepted)
         for postponed in turn.postponed:
@@ -207,8 +240,8 @@ class MemoryJournal:
         self.store.check_up()
         if self._epoch == 0:
             raise JournalError("the shard is not acquired: call acquire first")
-        if self._epoch != self.store.epoch:
-            raise FencedError(f"epoch {self._epoch} is over, {self.store.owner} owns the shard")
+        if self._epoch != self._ownership.epoch:
+            raise FencedError(f"epoch {self._epoch} is over, {self._ownership.owner} owns the shard")
 
     def _accept(self, row: Accepted) -> None:
         dispatched = row.dispatch_order is not None
@@ -279,10 +312,12 @@ class MemoryJournal:
     async def operator_changes(self) -> OperatorChanges:
         """What `JournalStore.end` and `JournalStore.enable` did since the last time."""
         self.store.check_up()
-        if self._epoch != self.store.epoch:
+        if self._epoch != self._ownership.epoch:
             return OperatorChanges()
-        ended, self.store.ended_elsewhere = self.store.ended_elsewhere, []
-        turned, self.store.turned = self.store.turned, {}
+        mine = {action.action_id for action in self.store.actions.values() if action.shard == self._shard}
+        ended = [change for change in self.store.ended_elsewhere if change.action_id in mine]
+        self.store.ended_elsewhere = [change for change in self.store.ended_elsewhere if change.action_id not in mine]
+        turned = {action_id: self.store.turned.pop(action_id) for action_id in mine & self.store.turned.keys()}
         return OperatorChanges(ended, turned)
 
     async def execution(self, execution_id: int) -> StoredExecution | None:

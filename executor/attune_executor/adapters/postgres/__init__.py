@@ -3,6 +3,7 @@
 from attune_executor.adapters.postgres.history import PostgresExecutionHistory
 from attune_executor.adapters.postgres.journal import PostgresJournal
 from attune_executor.adapters.postgres.maintenance import PostgresMaintenance
+from attune_executor.adapters.postgres.membership import PostgresMembership
 from attune_executor.adapters.postgres.queue_stats import PostgresQueueStatsRepository
 from attune_executor.adapters.postgres.schema import check_schema
 
@@ -10,6 +11,7 @@ __all__ = [
     "PostgresExecutionHistory",
     "PostgresJournal",
     "PostgresMaintenance",
+    "PostgresMembership",
     "PostgresQueueStatsRepository",
     "check_schema",
 ]

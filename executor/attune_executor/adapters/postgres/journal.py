@@ -45,8 +45,9 @@ class PostgresJournal:
     Made by ``open``; ``close`` it at the end. The database's schema must have been checked.
     """
 
-    def __init__(self, writer: ShardWriter, readers: asyncpg.Pool) -> None:
+    def __init__(self, writer: ShardWriter, readers: asyncpg.Pool, shard: int) -> None:
         self._writer = writer
+        self._shard = shard
         self._readers = readers
 
     @classmethod
@@ -67,7 +68,7 @@ class PostgresJournal:
                 command_timeout=command_seconds,
                 server_settings={"application_name": "attune-executor"},
             )
-        return cls(ShardWriter(url, shard, command_seconds), readers)
+        return cls(ShardWriter(url, shard, command_seconds), readers, shard)
 
     def fence(self) -> Fence:
         """What is written beside the turns is conditioned on this.
@@ -86,15 +87,20 @@ class PostgresJournal:
         self._readers.terminate()
         await self._writer.close()
 
-    async def acquire(self, owner: str) -> Ownership:
+    async def acquire(self, owner: str, if_epoch: int | None = None) -> Ownership:
         """Take the shard over with the next epoch."""
-        return await self._writer.acquire(owner)
+        return await self._writer.acquire(owner, if_epoch)
+
+    async def release(self) -> None:
+        """Empty the shard's owner."""
+        if not await self._writer.write("release"):
+            raise self._writer.fenced()
 
     async def actions(self) -> Sequence[KnownAction]:
-        """Every known action."""
+        """Every known action of the shard."""
         await self._writer.settle()
         with away_is_journal_error("reading the actions"):
-            rows = await self._readers.fetch(statement("actions"))
+            rows = await self._readers.fetch(statement("actions"), self._shard)
         return [
             KnownAction(
                 row["id"],
@@ -113,7 +119,7 @@ class PostgresJournal:
         await self._writer.settle()
         with away_is_journal_error("reading the open executions"):
             async with self._readers.acquire() as connection, connection.transaction(readonly=True):
-                cursor = await connection.cursor(statement("open_executions"))
+                cursor = await connection.cursor(statement("open_executions"), self._shard)
                 while rows := await cursor.fetch(_BATCH):
                     yield [open_execution(row) for row in rows]
 

@@ -69,19 +69,20 @@ class ShardWriter:
             raise JournalError(f"shard {self._shard} is not acquired: call acquire first")
         return self._fence
 
-    async def acquire(self, owner: str) -> Ownership:
-        """Take the shard over.
+    async def acquire(self, owner: str, if_epoch: int | None = None) -> Ownership:
+        """Take the shard over; where ``if_epoch`` is given, only from that epoch.
 
         Raises:
+            FencedError: another executor was faster.
             JournalError: the database is away.
         """
         claim = uuid4()
         async with self._turn, self._exchange("taking the shard over"):
             self._abandon()
             connection = await self._connect()
-            row = await connection.fetchrow(statement("acquire"), self._shard, owner, claim)
+            row = await connection.fetchrow(statement("acquire"), self._shard, owner, claim, if_epoch)
         if row is None:
-            raise JournalError("taking the shard over returned nothing")
+            raise FencedError(f"another executor has taken shard {self._shard} over meanwhile")
         self._fence = Fence(self._shard, claim, row["epoch"])
         return Ownership(self._shard, owner, row["epoch"], row["publish_order"], row["confirmed_order"])
 

@@ -1,12 +1,14 @@
--- Fenced like a turn: a paused owner that wakes up must not put an old policy back.
+-- Fenced like a turn: a paused owner that wakes up must not put an old policy back. A row that somebody inserted by hand
+-- comes to the shard to which its action belongs.
 WITH fence AS (
     SELECT FROM attune.executor_shard WHERE shard = $1 AND claim = $2 AND epoch = $3 FOR SHARE
 )
-INSERT INTO attune.action AS action (ref, policy, priority, tags)
-SELECT $4::text, $5::jsonb, COALESCE($6::integer, 5), COALESCE($7::jsonb, '[]') FROM fence
+INSERT INTO attune.action AS action (ref, policy, priority, tags, shard)
+SELECT $4::text, $5::jsonb, COALESCE($6::integer, 5), COALESCE($7::jsonb, '[]'), $1 FROM fence
 ON CONFLICT (ref) DO UPDATE SET
     policy = EXCLUDED.policy,
     priority = COALESCE($6::integer, action.priority),
     tags = COALESCE($7::jsonb, action.tags),
+    shard = EXCLUDED.shard,
     updated = now()
 RETURNING id

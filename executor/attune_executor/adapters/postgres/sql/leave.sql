@@ -1,0 +1,1 @@
+DELETE FROM attune.executor WHERE name = $1
