@@ -110,6 +110,10 @@ class AttuneProcesses:
     def __exit__(
         self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
     ) -> None:
+        self.end()
+
+    def end(self) -> None:
+        """End them all."""
         for process in self._processes:
             process.end()
 

@@ -9,11 +9,12 @@ from pathlib import Path
 
 import certifi
 import pytest
+import uvloop
 
 from attune_executor.worker import ActionError
 from attune_executor.worker.core import echo, http_get, shell, sleep
 from attune_executor.worker.core.http import MAX_BODY_BYTES, trust
-from attune_executor.worker.core.shell import MAX_OUTPUT_BYTES
+from attune_executor.worker.core.shell import MAX_OUTPUT_BYTES, _feed  # pyright: ignore[reportPrivateUsage] - a race that only it can be shown
 
 ANSWERS = {
     "/hello": b"HTTP/1.1 200 OK\r\nContent-Type: text/plain; charset=latin-1\r\nContent-Length: 5\r\n\r\nhell\xf6",
@@ -155,3 +156,13 @@ def test_trusting_a_ca_file_reads_it_anew_when_it_changes(tmp_path: Path) -> Non
     assert trust(str(ca_file)) is first
     os.utime(ca_file, (2, 2))
     assert trust(str(ca_file)) is not first
+
+
+def test_input_for_a_program_that_has_ended_is_dropped() -> None:
+    async def feed() -> None:
+        process = await asyncio.create_subprocess_exec("true", stdin=asyncio.subprocess.PIPE)
+        await process.wait()
+        await _feed(process, "nobody reads this")
+
+    # The loop that workers have: it closes the pipe with the program, and refuses to write to it.
+    uvloop.run(feed())

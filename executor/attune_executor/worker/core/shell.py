@@ -79,11 +79,13 @@ async def _read(stream: asyncio.StreamReader | None) -> tuple[str, bool]:
 async def _feed(process: Process, text: str | None) -> None:
     if text is None or process.stdin is None:
         return
-    # A program need not read all, or any, of its input.
-    with suppress(BrokenPipeError, ConnectionResetError):
-        process.stdin.write(text.encode())
-        await process.stdin.drain()
-    process.stdin.close()
+    # A program need not read all, or any, of its input; it may have ended by now, and its pipe with it.
+    if not process.stdin.is_closing():
+        with suppress(BrokenPipeError, ConnectionResetError):
+            process.stdin.write(text.encode())
+            await process.stdin.drain()
+    if not process.stdin.is_closing():
+        process.stdin.close()
 
 
 async def _kill_group(process: Process) -> None:

@@ -1,0 +1,199 @@
+"""Everything that may become of an execution, on a real executor, worker, PostgreSQL and RabbitMQ."""
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+import httpx
+import pytest
+
+from testbed.attune.processes import AttuneProcesses
+
+SLEEP, SHELL, ECHO = "core.sleep", "core.shell", "core.echo"
+NOTICED_SECONDS = 5.0
+"""Within which an operator's SQL is to count."""
+
+
+@pytest.fixture
+async def database(database_url: str) -> AsyncGenerator[asyncpg.Connection]:
+    connection = await asyncpg.connect(database_url)
+    yield connection
+    await connection.close()
+
+
+class Client:
+    """Speaks to the executor as a user does."""
+
+    def __init__(self, attune: AttuneProcesses) -> None:
+        self._http = httpx.AsyncClient(base_url=f"{attune.url}/api/v1", timeout=30)
+
+    async def close(self) -> None:
+        await self._http.aclose()
+
+    async def submit(self, ref: str, *parameters: dict[str, Any]) -> list[int]:
+        body = {"executions": [{"action_ref": ref, "parameters": each} for each in parameters]}
+        response = await self._http.post("/executions", json=body)
+        assert response.status_code == 201, response.text
+        return [item["id"] for item in response.json()["data"]]
+
+    async def status_of_submitting(self, ref: str) -> int:
+        return (await self._http.post("/executions", json={"action_ref": ref})).status_code
+
+    async def look(self, execution_id: int) -> dict[str, Any]:
+        response = await self._http.get(f"/executions/{execution_id}")
+        assert response.status_code == 200, response.text
+        return response.json()["data"]
+
+    async def cancel(self, execution_id: int) -> int:
+        return (await self._http.post(f"/executions/{execution_id}/cancel")).status_code
+
+    async def until(self, execution_id: int, *statuses: str, within_seconds: float = 20) -> dict[str, Any]:
+        deadline = time.monotonic() + within_seconds
+        while (execution := await self.look(execution_id))["status"] not in statuses:
+            assert time.monotonic() < deadline, f"{execution['status']}: {execution['result']}"
+            await asyncio.sleep(0.05)
+        return execution
+
+
+class Started:
+    """Processes with these policies, and a client."""
+
+    def __init__(self, folder: Path, database_url: str, amqp_url: str) -> None:
+        self._arguments = folder, database_url, amqp_url
+
+    async def run(self, policies: dict[str, dict[str, Any]]) -> Client:
+        self.attune = AttuneProcesses(*self._arguments, policies)
+        self.attune.migrate()
+        self.executor = self.attune.executor()
+        self.attune.worker(slots=10)
+        self.client = Client(self.attune)
+        return self.client
+
+
+@pytest.fixture
+async def started(tmp_path: Path, database_url: str, amqp_url: str) -> AsyncGenerator[Started]:
+    started = Started(tmp_path, database_url, amqp_url)
+    yield started
+    await started.client.close()
+    started.attune.end()
+
+
+async def test_what_an_operator_does_by_sql_counts_within_seconds(
+    started: Started, database: asyncpg.Connection
+) -> None:
+    client = await started.run({SLEEP: {"concurrency_limit": 1}})
+    stuck, waiting, last = await client.submit(SLEEP, {"seconds": 60}, {"seconds": 60}, {"seconds": 0})
+    await client.until(stuck, "running")
+    # The runbook's "Force Complete Stuck Executions": of one that runs, and of one that waits.
+    await database.execute(
+        """
+        UPDATE attune.execution
+        SET status = 'failed', result = '{"error": "Execution stuck, manually failed by operator"}', updated = NOW()
+        WHERE id = ANY($1)
+        """,
+        [stuck, waiting],
+    )
+    await client.until(last, "succeeded", within_seconds=NOTICED_SECONDS)
+    assert (await client.look(stuck))["result"] == {"error": "Execution stuck, manually failed by operator"}
+    assert (await client.look(waiting))["attempt"] == 0
+    # The runbook's "Temporarily Disable Non-Critical Actions", and back.
+    for enabled, answer in ((False, 409), (True, 201)):
+        await database.execute("UPDATE attune.action SET enabled = $1 WHERE priority <= 5", enabled)
+        deadline = time.monotonic() + NOTICED_SECONDS
+        while await client.status_of_submitting(SLEEP) != answer:
+            assert time.monotonic() < deadline
+            await asyncio.sleep(0.05)
+
+
+async def test_cancelling_what_waits_and_what_runs(started: Started, tmp_path: Path) -> None:
+    client = await started.run({SHELL: {"concurrency_limit": 1}, SLEEP: {"concurrency_limit": 1}})
+    late = tmp_path / "late"
+    running, waiting, last = await client.submit(
+        SHELL, {"command": f"sleep 2; touch {late}; sleep 60"}, {"command": "true"}, {"command": "true"}
+    )
+    await client.until(running, "running")
+    assert (await client.look(last))["queue_position"] == 2
+    assert await client.cancel(waiting) == 202
+    assert (await client.look(waiting))["status"] == "cancelled"
+    assert (await client.look(last))["queue_position"] == 1
+    assert await client.cancel(running) == 202
+    await client.until(running, "cancelled", within_seconds=NOTICED_SECONDS)
+    await client.until(last, "succeeded")
+    assert not late.exists(), "it went on after it was cancelled"
+    assert await client.cancel(running) == 409
+    assert await client.cancel(10**9) == 404
+
+
+async def test_timeouts_in_the_queue_and_of_the_run(started: Started) -> None:
+    client = await started.run(
+        {
+            SLEEP: {"concurrency_limit": 1, "queue_timeout_seconds": 1},
+            SHELL: {"concurrency_limit": 1, "execution_timeout_seconds": 1},
+        }
+    )
+    held, overdue = await client.submit(SLEEP, {"seconds": 4}, {"seconds": 0})
+    slow, quick = await client.submit(SHELL, {"command": "sleep 60"}, {"command": "true"})
+    timed_out = await client.until(overdue, "timeout", within_seconds=10)
+    assert "queue_timeout_seconds" in timed_out["result"]["error"]
+    assert timed_out["attempt"] == 0
+    await client.until(slow, "timeout", within_seconds=10)
+    await client.until(quick, "succeeded")
+    await client.until(held, "succeeded")
+
+
+async def test_a_failed_run_is_repeated_as_often_as_the_policy_says(started: Started, tmp_path: Path) -> None:
+    client = await started.run({SHELL: {"concurrency_limit": 1, "retry": {"max_attempts": 3, "delay_seconds": 0.2}}})
+    runs = tmp_path / "runs"
+    mended, hopeless, last = await client.submit(
+        SHELL,
+        {"command": f"echo run >> {runs}; test $(wc -l < {runs}) -ge 3"},
+        {"command": "exit 7"},
+        {"command": "true"},
+    )
+    await client.until(mended, "succeeded")
+    assert runs.read_text().split() == ["run"] * 3
+    failed = await client.until(hopeless, "failed")
+    assert (failed["attempt"], failed["result"]["exit_code"]) == (3, 7)
+    await client.until(last, "succeeded")
+
+
+async def test_groups_have_the_limit_and_the_order_to_themselves(
+    started: Started, database: asyncpg.Connection
+) -> None:
+    client = await started.run({SHELL: {"concurrency_limit": 1, "group_by": ["stdin"]}})
+    parameters = [
+        {"command": f"sleep {seconds}", "stdin": group}
+        for group, seconds in (("a", 2), ("a", 0), ("b", 0), ("b", 0), ("c", 0))
+    ]
+    first, second, *others = await client.submit(SHELL, *parameters)
+    for execution_id in others:
+        await client.until(execution_id, "succeeded")
+    assert (await client.look(second))["status"] == "requested", "its group is busy"
+    await client.until(first, "succeeded")
+    await client.until(second, "succeeded")
+    disorder = await database.fetchval(
+        """
+        SELECT count(*) FROM attune.execution AS earlier JOIN attune.execution AS later USING (action, group_key)
+        WHERE earlier.queue_order < later.queue_order AND earlier.dispatch_order > later.dispatch_order
+        """
+    )
+    assert disorder == 0
+
+
+async def test_a_rate_limit_holds_also_across_a_restart(started: Started, database: asyncpg.Connection) -> None:
+    limit, window = 5, 2.0
+    client = await started.run(
+        {ECHO: {"concurrency_limit": 10, "rate_limit": {"max_executions": limit, "window_seconds": window}}}
+    )
+    ids = await client.submit(ECHO, *[dict[str, Any]() for _ in range(12)])
+    await client.until(ids[4], "succeeded")
+    started.executor.kill()
+    started.attune.executor()
+    await client.until(ids[-1], "succeeded")
+    starts = sorted(row["started_at"].timestamp() for row in await database.fetch("SELECT * FROM attune.execution"))
+    # Starts follow their dispatches by some milliseconds, never before them.
+    slack = 0.5
+    assert all(starts[index + limit] - starts[index] > window - slack for index in range(len(starts) - limit)), starts
