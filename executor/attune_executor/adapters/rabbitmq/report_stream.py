@@ -1,5 +1,6 @@
 """The reports of one session: received in order, acknowledged up to a mark, malformed ones put aside."""
 
+import asyncio
 from collections.abc import Callable
 from typing import Final
 
@@ -32,6 +33,7 @@ class ReportStream:
         self._queues = (completed_queue_name(shard), status_queue_name(shard))
         self._on_report = on_report
         self._acknowledgements = Acknowledgements()
+        self._releasing = asyncio.Lock()
 
     async def consume(self, prefetch: int) -> None:
         """Let reports come, of each queue up to ``prefetch`` messages that are not acknowledged."""
@@ -70,11 +72,14 @@ class ReportStream:
         await self._release()
 
     async def _release(self) -> None:
-        tag = self._acknowledgements.release()
-        if tag is None:
-            return
-        try:
-            await guarded(self.session.deliveries.basic_ack(tag, multiple=True))
-        except BrokerError as error:
-            # All marks are void from here on: what they stand for will be delivered again.
-            self.session.end(f"cannot acknowledge: {error}")
+        # One after the other: aiormq lets a frame pass others that wait for room in its buffer, and the broker closes
+        # the channel over a tag that a later acknowledgement has covered already.
+        async with self._releasing:
+            tag = self._acknowledgements.release()
+            if tag is None:
+                return
+            try:
+                await guarded(self.session.deliveries.basic_ack(tag, multiple=True))
+            except BrokerError as error:
+                # All marks are void from here on: what they stand for will be delivered again.
+                self.session.end(f"cannot acknowledge: {error}")
