@@ -82,16 +82,12 @@ class ActionQueue:
             if not group.waiting and not group.active_count and self.groups.get(group.key) is group:
                 del self.groups[group.key]
 
-    def startable_now(self, now: float, joining: str | None) -> int:
-        """Waiting executions that could leave at once, one that joins the group ``joining`` included."""
-        if self.policy.admission is Admission.HOLD:
-            return 0
-        limit = self.policy.concurrency
-        count = sum(min(len(group.waiting), limit - group.active_count) for group in self.ready)
-        group = self.groups.get(joining)
-        if group is None or len(group.waiting) + group.active_count < limit:
-            count += 1
-        return count if self.rate is None else min(count, self.rate.available(now))
+    def takes_at_once(self, key: str | None, now: float) -> bool:
+        """Whether an execution that joins the group ``key`` would leave its line at once, as far as this queue goes."""
+        group = self.groups.get(key)
+        free = group is None or len(group.waiting) + group.active_count < self.policy.concurrency
+        held = self.policy.admission is Admission.HOLD or (self.rate is not None and not self.rate.available(now))
+        return free and not held
 
     def ran(self, seconds: float) -> None:
         """An execution took so long."""

@@ -129,6 +129,7 @@ class ExecutionQueueManager:
         if policy.rate_limit != previous.rate_limit:
             marks = () if queue.rate is None else queue.rate.marks
             queue.rate = None if policy.rate_limit is None else RateMeter(policy.rate_limit, marks)
+            queue.rate_timer = False
             self._draft.rated(queue)
         for group in list(queue.groups.values()):
             queue.settle(group)
@@ -164,11 +165,11 @@ class ExecutionQueueManager:
             return refused
         assert queue is not None  # noqa: S101 - an unknown action was refused
         key = group_key(request.parameters, queue.policy.group_by)
-        full = self._full(queue, key, now)
-        if full is not None:
+        refused = self._full(queue, key, now)
+        if refused is not None:
             queue.total_rejected += 1
             self._draft.touched[queue.action_id] = queue
-            return full
+            return refused
         queue.last_order += 1
         accepted = Accepted(
             execution_id,
@@ -185,6 +186,9 @@ class ExecutionQueueManager:
         self._join(queue, key, execution_id, queue.last_order, now)
         queue.load.arrived(now)
         self._draft.touch(queue, now)
+        if queue.queue_length > self._limit(queue):
+            self._line_up()
+            self._fill(self._slots.pool(queue.policy.pool), now)
         return accepted
 
     def cancel(self, execution_id: int, action_id: int, key: str | None, queue_order: int, now: float) -> Cancellation:
@@ -253,9 +257,7 @@ class ExecutionQueueManager:
 
     def close_turn(self, confirmed_order: int, now: float) -> TurnDecision:
         """Fill the free slots and hand over what the turn decided."""
-        for queue in self._draft.touched.values():
-            if queue.startable:
-                self._slots.pool(queue.policy.pool).ready.setdefault(queue)
+        self._line_up()
         for pool in self._slots.pools.values():
             if pool.ready:
                 self._fill(pool, now)
@@ -303,15 +305,21 @@ class ExecutionQueueManager:
 
     # Inside, lines
 
-    def _full(self, queue: ActionQueue, key: str | None, now: float) -> Refusal | None:
+    def _limit(self, queue: ActionQueue) -> int:
         limit = queue.policy.max_queue_length
-        if self._emergency is not None:
-            limit = max(limit, self._emergency.max_queue_length)
+        return limit if self._emergency is None else max(limit, self._emergency.max_queue_length)
+
+    def _full(self, queue: ActionQueue, key: str | None, now: float) -> Refusal | None:
+        limit = self._limit(queue)
         if queue.queue_length < limit:
             return None
-        # What this turn will dispatch does not count as waiting, or a burst on an idle queue would be cut short.
-        leaving = min(queue.startable_now(now, key), self._slots.pool(queue.policy.pool).room)
-        if queue.queue_length - leaving < limit:
+        # What can leave at once does not wait, or a burst on an idle queue would be cut short. It has to leave now:
+        # later in the turn another queue may have taken the pool's room.
+        pool = self._slots.pool(queue.policy.pool)
+        if pool.room and queue.startable and (queue.rate is None or queue.rate.available(now)):
+            self._line_up()
+            self._fill(pool, now)
+        if queue.queue_length < limit or (queue.queue_length == limit and pool.room and queue.takes_at_once(key, now)):
             return None
         return queue.refuse_full(limit, now)
 
@@ -356,6 +364,12 @@ class ExecutionQueueManager:
         self._watch_heads(queue, now)
 
     # Inside, dispatching
+
+    def _line_up(self) -> None:
+        """Queues that changed and have something to start are ready, after those that were so before."""
+        for queue in self._draft.touched.values():
+            if queue.startable:
+                self._slots.pool(queue.policy.pool).ready.setdefault(queue)
 
     def _fill(self, pool: WorkerPool, now: float) -> None:
         """Give out what the pool has room for, to one queue after the other, so that none goes ahead of all others."""

@@ -103,7 +103,7 @@ class Slots:
     def cancel(self, execution_id: int, now: float) -> Cancellation:
         """Have the worker stop an execution that holds a slot, or end it where it waits to be retried."""
         active = self._active[execution_id]
-        if active.retry_at is not None:
+        if active.retry_at is not None or self.draft.dispatches_again(execution_id):
             self._end(execution_id, active, ExecutionStatus.CANCELLED, "cancelled", now)
             return Cancellation.CANCELLED
         self._stop(execution_id, active, now)
@@ -281,7 +281,7 @@ class Slots:
     def _stop(self, execution_id: int, active: Active, now: float) -> None:
         if active.cancel_at is None:
             active.cancel_at = now
-        self.draft.cancelling(execution_id)
+            self.draft.cancelling(execution_id)
         self.draft.cancels.append(CancelOrder(active.pool.name, execution_id, active.attempt))
         self.draft.touch(active.queue, now)
 

@@ -87,6 +87,10 @@ class TurnDraft:
         self._postponed.pop(row.execution_id, None)
         self._dispatched[row.execution_id] = row
 
+    def dispatches_again(self, execution_id: int) -> bool:
+        """Whether a new attempt is about to be handed over, and nobody has it."""
+        return execution_id in self._dispatched
+
     def postponed(self, row: Postponed) -> None:
         """An execution is to be dispatched again later."""
         self._started.pop(row.execution_id, None)
@@ -129,14 +133,10 @@ class TurnDraft:
             accepted=self._accepted,
             dispatched=list(self._dispatched.values()),
             postponed=list(self._postponed.values()),
-            started=list(self._started.values()),
+            # A cancel that was answered must outlive a crash; that its execution began is told by its end as well.
+            started=[row for row in self._started.values() if row.execution_id not in self._cancelling],
             finished=self._finished,
-            # One that this turn also starts or dispatches is in that list alone, and noted with the next roll call.
-            cancelling=[
-                execution_id
-                for execution_id in self._cancelling
-                if execution_id not in self._dispatched and execution_id not in self._started
-            ],
+            cancelling=list(self._cancelling),
             rates=[
                 RateMarks(queue.action_id, () if queue.rate is None else queue.rate.marks)
                 for queue in self._rates.values()

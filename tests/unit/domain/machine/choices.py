@@ -41,22 +41,20 @@ policies = st.builds(
     retry=_retries,
 )
 
-changes = st.one_of(
-    st.tuples(st.just(name), values)
-    for name, values in (
-        ("concurrency", concurrencies),
-        ("max_queue_length", _lengths),
-        ("admission", st.sampled_from(Admission)),
-        ("pool", _pools),
-        ("queue_timeout_seconds", _queue_timeouts),
-        ("execution_timeout_seconds", _execution_timeouts),
-        ("group_by", _group_bys),
-        ("rate_limit", _rate_limits),
-        ("priority", _priorities),
-        ("tags", _tags),
-        ("retry", _retries),
-    )
-)
+_fields: dict[str, st.SearchStrategy[object]] = {
+    "concurrency": concurrencies,
+    "max_queue_length": _lengths,
+    "admission": st.sampled_from(Admission),
+    "pool": _pools,
+    "queue_timeout_seconds": _queue_timeouts,
+    "execution_timeout_seconds": _execution_timeouts,
+    "group_by": _group_bys,
+    "rate_limit": _rate_limits,
+    "priority": _priorities,
+    "tags": _tags,
+    "retry": _retries,
+}
+changes = st.sampled_from(sorted(_fields)).flatmap(lambda name: st.tuples(st.just(name), _fields[name]))
 
 emergencies = st.none() | st.builds(
     Emergency,

@@ -72,7 +72,7 @@ class QueueMachine(RuleBasedStateMachine):
                 assert outcome is Cancellation.CANCELLING
             else:
                 assert outcome is (Cancellation.CANCELLED if open_before else Cancellation.ENDED)
-        turn.touched.add(fate.execution_id)
+        turn.touch(fate.execution_id)
         turn.expectations.append(lambda: self._cancelled(fate, outcome))
 
     def _cancelled(self, fate: Fate, outcome: Cancellation) -> None:
@@ -132,7 +132,7 @@ class QueueMachine(RuleBasedStateMachine):
             told = self.rig.manager.notify_ended_elsewhere(ended.execution_id, self.rig.now, place)
             if ended.execution_id not in turn.touched:
                 assert told == (fate.status is None)
-            turn.touched.add(ended.execution_id)
+            turn.touch(ended.execution_id)
             self.rig.operator_ended(ended.execution_id)
         for action_id, enabled in changes.enabled.items():
             self.rig.manager.set_enabled(action_id, enabled, self.rig.now)
@@ -169,7 +169,7 @@ class QueueMachine(RuleBasedStateMachine):
         heeded = self.rig.manager.notify_started(started, self.rig.now)
         if fate.execution_id not in turn.touched:
             assert heeded == current
-        turn.touched.add(fate.execution_id)
+        turn.touch(fate.execution_id)
 
     @rule(
         worker=st.sampled_from(choices.WORKERS),
@@ -205,8 +205,13 @@ class QueueMachine(RuleBasedStateMachine):
     @rule()
     def lose_everything(self) -> None:
         """Workers that answer, with idle slots, and hold nothing: all that was dispatched is lost."""
-        self.rig.wait(self.rig.patience.scheduled_seconds)
-        before = {fate: fate.attempt for fate in self.rig.ledger.active() if fate.with_worker}
+        patience = self.rig.patience.scheduled_seconds
+        self.rig.wait(patience)
+        before = {
+            fate: fate.attempt
+            for fate in self.rig.ledger.active()
+            if fate.with_worker and fate.since <= self.rig.now - patience
+        }
         for _ in range(4):
             for worker in choices.WORKERS:
                 self._hear(Heartbeat(worker, worker.partition("-")[0], 5, draining=False, held=()))
@@ -223,7 +228,7 @@ class QueueMachine(RuleBasedStateMachine):
             if fate.with_worker and self._out_of_patience(fate):
                 attempt = fate.attempt
                 turn.expectations.append(lambda fate=fate, attempt=attempt: self._dealt_with(fate, attempt))
-            turn.touched.add(fate.execution_id)
+            turn.touch(fate.execution_id)
 
     def _out_of_patience(self, fate: Fate) -> bool:
         patience = self.rig.patience
@@ -297,10 +302,10 @@ class QueueMachine(RuleBasedStateMachine):
         )
         untouched = fate.execution_id not in turn.touched
         told = rig.manager.notify_completion(finished, rig.now)
+        turn.touch(fate.execution_id)
         if untouched:
             assert told == heeded, "a report is heeded that says nothing new, or one is not that does"
-            turn.expectations.append(lambda: self._ended_with(fate, status if heeded and ends else None, heeded))
-        turn.touched.add(fate.execution_id)
+            turn.expect(fate.execution_id, lambda: self._ended_with(fate, status if heeded and ends else None, heeded))
         if told and fate.with_worker and self.run_seconds < 0.5:
             rig.fleet.short_runs_seen.add(fate.pool)
 

@@ -7,10 +7,9 @@ turn is committed, or lost before it was written, or written without an answer: 
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum, auto
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from attune_executor.adapters.memory import JournalStore, MemoryJournal
-from attune_executor.domain.emergency import Emergency
 from attune_executor.domain.execution import TERMINAL
 from attune_executor.domain.policy import QueuePolicy
 from attune_executor.domain.queue_manager import ExecutionQueueManager, Patience
@@ -19,6 +18,9 @@ from attune_executor.engine.rebuild import rebuild
 from unit.domain.machine import checks
 from unit.domain.machine.fleet import Fleet
 from unit.domain.machine.ledger import Action, Ledger
+
+if TYPE_CHECKING:
+    from attune_executor.domain.emergency import Emergency
 
 _Result = TypeVar("_Result")
 
@@ -51,8 +53,17 @@ class OpenTurn:
     phase: Phase = Phase.ROLL_CALL
     accepted: list[Accepted] = field(default_factory=list[Accepted])
     refused_full: set[str] = field(default_factory=set[str])
-    touched: set[int] = field(default_factory=set[int])
+    touched: dict[int, int] = field(default_factory=dict[int, int])
+    """How often each execution was spoken of."""
     expectations: list[Callable[[], None]] = field(default_factory=list[Callable[[], None]])
+
+    def touch(self, execution_id: int) -> None:
+        self.touched[execution_id] = self.touched.get(execution_id, 0) + 1
+
+    def expect(self, execution_id: int, expected: Callable[[], None]) -> None:
+        """Of the commit, unless the execution is spoken of again before."""
+        times = self.touched[execution_id]
+        self.expectations.append(lambda: None if self.touched[execution_id] > times else expected())
 
 
 class Rig:
