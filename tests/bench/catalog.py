@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from bench.peers import celery, dramatiq, pgqueuer, procrastinate, taskiq
 from bench.peers.peer import Peer
+from bench.results import Goal
 from bench.rows.backlog import Backlog
 from bench.rows.fairness import Fairness
 from bench.rows.handoff import Handoff
@@ -12,7 +13,6 @@ from bench.rows.row import Row
 from bench.rows.throughput import MANY_QUEUES, ONE_QUEUE, VERY_MANY_QUEUES
 
 _PEERS: tuple[Peer, ...] = (
-    pgqueuer.MANY_LIMITED,
     pgqueuer.ONE_LIMITED,
     pgqueuer.UNLIMITED,
     procrastinate.PROCRASTINATE,
@@ -29,6 +29,7 @@ _ROWS: tuple[Row, ...] = (
     Backlog(),
     VERY_MANY_QUEUES,
     Fairness(),
+    PeerRow(pgqueuer.MANY_LIMITED, Goal(at_least=5)),
     *map(PeerRow, _PEERS),
 )
 ROWS: Mapping[str, Row] = {row.key: row for row in _ROWS}

@@ -40,8 +40,8 @@ def bench(
     if unknown := [key for key in keys if key not in ROWS]:
         raise typer.BadParameter(f"no row {', '.join(unknown)}; there are {', '.join(ROWS)}", param_hint="--only")
     console = Console(width=None if sys.stdout.isatty() else _WIDTH)
-    state = Bench(SIZES[size], Profiler(_FOLDER / "profiles", console) if profile else None)
-    measurements: list[Measurement] = []
+    found: dict[str, Measurement] = {}
+    state = Bench(SIZES[size], Profiler(_FOLDER / "profiles", console) if profile else None, found)
     started = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
     with Servers() as servers:
         environment = {"started": started, "size": size.value, "profiled": profile, **servers.environment()}
@@ -50,7 +50,8 @@ def bench(
             if state.profiler:
                 state.profiler.row = key
             with servers.ground() as ground, step(f"({key}) {row.title}") as shown:
-                measurements.append(row.measure(ground, state, shown))
+                found[key] = row.measure(ground, state, shown)
+    measurements = list(found.values())
     console.print(table(environment, measurements))
     file = out or _FOLDER / f"{started.replace(':', '')}-{size.value}.json"
     save(file, environment, measurements)

@@ -3,6 +3,7 @@
 It costs a few percent, so a profiled run's figures are not for comparison.
 """
 
+import re
 import signal
 import subprocess
 import sys
@@ -60,7 +61,9 @@ class Profiler:
         for function, count in own.most_common(_SHOWN):
             table.add_row(f"{count / samples:.1%}", f"{total[function] / samples:.1%}", function)
         table.add_section()
-        for function, count in total.most_common(_SHOWN):
+        # What is below every sample, main and its callers, tells nothing.
+        parts = Counter({function: count for function, count in total.items() if count < samples})
+        for function, count in parts.most_common(_SHOWN):
             table.add_row(f"{own[function] / samples:.1%}", f"{count / samples:.1%}", function)
         self._console.print(table)
 
@@ -70,7 +73,8 @@ def _tally(stacks: list[str]) -> tuple[Counter[str], Counter[str], int]:
     samples = 0
     for line in stacks:
         frames, _, count = line.rpartition(" ")
-        functions = [frame.rpartition(":")[0] or frame for frame in frames.split(";")]
+        # A frame is "function (file:line)"; lines of one function count together.
+        functions = [re.sub(r":\d+\)$", ")", frame) for frame in frames.split(";")]
         samples += int(count)
         own[functions[-1]] += int(count)
         for function in set(functions):

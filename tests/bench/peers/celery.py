@@ -18,6 +18,7 @@ class CeleryPeer:
     key: str
     title: str
     keeps_results: bool
+    against: str = "a"
     system: str = "Celery"
     program: str = "celery"
 

@@ -11,6 +11,7 @@ class DramatiqPeer:
     """Two processes with the default eight threads each."""
 
     key: str = "dramatiq"
+    against: str = "a"
     system: str = "Dramatiq"
     title: str = "RabbitMQ, no results"
     note: str = (

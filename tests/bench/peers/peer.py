@@ -25,6 +25,11 @@ class Peer(Protocol):
         ...
 
     @property
+    def against(self) -> str:
+        """Key of the row of Attune that it is compared with."""
+        ...
+
+    @property
     def note(self) -> str:
         """What it guarantees in this set-up, and what is counted as done."""
         ...

@@ -21,6 +21,7 @@ class PgQueuerPeer:
     entrypoints: int
     limit: int
     batch_size: int
+    against: str
     system: str = "PgQueuer"
     program: str = "pgqueuer"
     done_query: str | None = "SELECT count(*) FROM pgqueuer_log WHERE status = 'successful'"
@@ -49,6 +50,6 @@ class PgQueuerPeer:
         }
 
 
-MANY_LIMITED = PgQueuerPeer("pgqueuer-100", "100 entrypoints × concurrency_limit 10", 100, 10, 500)
-ONE_LIMITED = PgQueuerPeer("pgqueuer-limit", "1 entrypoint × concurrency_limit 10", 1, 10, 5)
-UNLIMITED = PgQueuerPeer("pgqueuer", "1 entrypoint, no limit", 1, 0, 500)
+MANY_LIMITED = PgQueuerPeer("pgqueuer-100", "100 entrypoints × concurrency_limit 10", 100, 10, 500, "a")
+ONE_LIMITED = PgQueuerPeer("pgqueuer-limit", "1 entrypoint × concurrency_limit 10", 1, 10, 5, "b")
+UNLIMITED = PgQueuerPeer("pgqueuer", "1 entrypoint, no limit", 1, 0, 500, "a")

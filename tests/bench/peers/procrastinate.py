@@ -14,6 +14,7 @@ class ProcrastinatePeer:
     """Two workers that run ten jobs at a time each."""
 
     key: str = "procrastinate"
+    against: str = "a"
     system: str = "Procrastinate"
     title: str = "1 task, 2 workers × concurrency 10"
     note: str = (

@@ -17,6 +17,7 @@ class TaskiqPeer:
     key: str
     title: str
     keeps_results: bool
+    against: str = "a"
     system: str = "Taskiq"
     program: str = "taskiq"
 

@@ -21,7 +21,7 @@ import psycopg
 from bench.cpu import metered
 from bench.ground import Ground
 from bench.peers.peer import PROGRAMS, Peer
-from bench.results import Figure, Measurement
+from bench.results import Figure, Goal, Measurement
 from bench.rows.row import Bench, by_part
 from bench.system import TESTS
 from testbed.attune.processes import HostProcess
@@ -43,9 +43,10 @@ class _Enqueued(NamedTuple):
 
 @dataclass(frozen=True)
 class PeerRow:
-    """One peer."""
+    """One peer; `goal` is how many times as fast Attune should be."""
 
     peer: Peer
+    goal: Goal | None = None
 
     @property
     def key(self) -> str:
@@ -70,12 +71,20 @@ class PeerRow:
             with metered(stage.roots()) as cpu:
                 times = stage.enqueue(count)
                 seconds = stage.until_done(_FIRST + warm + count, times)
+        rate = count / seconds
+        against = self.peer.against
+        compared = bench.found[against].figure("rate") / rate if against in bench.found else None
         return Measurement(
             self.key,
             self.peer.system,
             self.peer.title,
             [
-                Figure("rate", count / seconds, "executions/s"),
+                Figure("rate", rate, "executions/s"),
+                *(
+                    [Figure(f"Attune, row ({against})", compared, "times as fast", self.goal)]
+                    if compared is not None
+                    else []
+                ),
                 Figure("accepted", count / (times.enqueued - times.started), "executions/s"),
                 Figure("count", count, "executions"),
                 Figure("seconds", seconds, "s"),

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from bench.ground import Ground
@@ -14,10 +14,11 @@ from testbed.progress import Step
 
 @dataclass(frozen=True)
 class Bench:
-    """What a row is given: how much to do, and who watches."""
+    """What a row is given: how much to do, who watches, and what the rows before it found, by their keys."""
 
     size: Size
     profiler: Profiler | None = None
+    found: Mapping[str, Measurement] = field(default_factory=dict[str, Measurement])
 
 
 class Row(Protocol):
