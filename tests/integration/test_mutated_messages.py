@@ -31,7 +31,7 @@ from attune_executor.wire.envelope import MalformedMessageError
 from attune_executor.wire.messages import decode_reports, encode_completions, encode_heartbeat, encode_starts
 from attune_executor.wire.requests import decode_requests, encode_requests
 from integration.mutation import mutated
-from testbed.attune.processes import AttuneProcesses
+from testbed.attune.processes import AttuneProcesses, HostProcess
 
 SEED: Final = 20_261_124
 QUEUES: Final = (REQUESTED_QUEUE, COMPLETED_QUEUE, STATUS_QUEUE)
@@ -102,9 +102,10 @@ async def ready(channel: AbstractChannel, queue: str) -> int:
     return declared.declaration_result.message_count or 0
 
 
-async def drained(channel: AbstractChannel, deadline_seconds: float) -> None:
+async def drained(channel: AbstractChannel, executor: HostProcess, deadline_seconds: float) -> None:
     async with asyncio.timeout(deadline_seconds):
         while sum([await ready(channel, queue) for queue in QUEUES]):
+            assert executor.running, executor.log()[-5000:]
             await asyncio.sleep(0.1)
 
 
@@ -194,9 +195,9 @@ async def test_every_mutated_message_is_accounted_for(
         executor = processes.executor()
         exchange = await channel.get_exchange(EXECUTIONS_EXCHANGE)
         await publish_all(exchange, sent)
-        await drained(channel, 1200 if full else 60)
+        await drained(channel, executor, 1200 if full else 60)
         await run_one_more(processes, exchange)
-        await drained(channel, 60)
+        await drained(channel, executor, 60)
         log = executor.log()
         assert executor.stop() == 0, executor.log()
     assert "Traceback" not in log

@@ -5,7 +5,9 @@ from typing import Annotated, Final, NamedTuple, TypeAlias, TypeVar
 
 from msgspec import Meta, Raw, Struct, json
 
+from attune_executor.domain.errors import PolicyError
 from attune_executor.domain.execution import TERMINAL, ExecutionStatus
+from attune_executor.domain.policy import check_pool
 from attune_executor.domain.records import Finished, Started
 from attune_executor.domain.workers import Heartbeat
 from attune_executor.ports.broker import Cancel, Dispatch
@@ -274,7 +276,8 @@ def decode_reports(body: bytes) -> Reports:
     """What a worker reports.
 
     Raises:
-        MalformedMessageError: when ``body`` is anything else, or a completion's status is not terminal.
+        MalformedMessageError: when ``body`` is anything else, a completion's status is not terminal, or no pool can have
+            a heartbeat's name for it.
     """
     envelope = unseal(body)
     if envelope.message_type == ExecutionCompleted.__name__:
@@ -290,6 +293,10 @@ def decode_reports(body: bytes) -> Reports:
         )
     if envelope.message_type == WorkerHeartbeat.__name__:
         beat = _open(_heartbeat, envelope)
+        try:
+            check_pool(beat.pool)
+        except PolicyError as error:
+            raise MalformedMessageError(f"payload: {error}") from error
         return Reports(heartbeat=Heartbeat(beat.worker, beat.pool, beat.slots, beat.draining, beat.executions))
     raise MalformedMessageError(
         f"message_type is {envelope.message_type!r}:"
