@@ -68,7 +68,11 @@ class Started:
         self.attune = AttuneProcesses(*self._arguments, policies)
         self.attune.migrate()
         self.executor = self.attune.executor()
-        self.attune.worker(slots=10)
+        worker = self.attune.worker(slots=10)
+        deadline = time.monotonic() + 30
+        while "worker ready" not in worker.log():
+            assert time.monotonic() < deadline, worker.log()
+            await asyncio.sleep(0.05)
         self.client = Client(self.attune)
         return self.client
 
@@ -130,11 +134,11 @@ async def test_cancelling_what_waits_and_what_runs(started: Started, tmp_path: P
 async def test_timeouts_in_the_queue_and_of_the_run(started: Started) -> None:
     client = await started.run(
         {
-            SLEEP: {"concurrency_limit": 1, "queue_timeout_seconds": 1},
+            SLEEP: {"concurrency_limit": 1, "queue_timeout_seconds": 2},
             SHELL: {"concurrency_limit": 1, "execution_timeout_seconds": 1},
         }
     )
-    held, overdue = await client.submit(SLEEP, {"seconds": 4}, {"seconds": 0})
+    held, overdue = await client.submit(SLEEP, {"seconds": 6}, {"seconds": 0})
     slow, quick = await client.submit(SHELL, {"command": "sleep 60"}, {"command": "true"})
     timed_out = await client.until(overdue, "timeout", within_seconds=10)
     assert "queue_timeout_seconds" in timed_out["result"]["error"]
@@ -184,7 +188,7 @@ async def test_groups_have_the_limit_and_the_order_to_themselves(
 
 
 async def test_a_rate_limit_holds_also_across_a_restart(started: Started, database: asyncpg.Connection) -> None:
-    limit, window = 5, 2.0
+    limit, window = 5, 6.0
     client = await started.run(
         {ECHO: {"concurrency_limit": 10, "rate_limit": {"max_executions": limit, "window_seconds": window}}}
     )
@@ -194,6 +198,7 @@ async def test_a_rate_limit_holds_also_across_a_restart(started: Started, databa
     started.attune.executor()
     await client.until(ids[-1], "succeeded")
     starts = sorted(row["started_at"].timestamp() for row in await database.fetch("SELECT * FROM attune.execution"))
-    # Starts follow their dispatches by some milliseconds, never before them.
-    slack = 0.5
-    assert all(starts[index + limit] - starts[index] > window - slack for index in range(len(starts) - limit)), starts
+    # A start follows its dispatch by some milliseconds, or by a second on a machine that is busy; never before it.
+    slack = 3.0
+    gaps = [later - earlier for earlier, later in zip(starts, starts[limit:], strict=False)]
+    assert min(gaps) > window - slack, gaps
