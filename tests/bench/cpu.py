@@ -24,19 +24,31 @@ def listener(port: int) -> psutil.Process:
 
 @contextmanager
 def metered(roots: Mapping[str, psutil.Process]) -> Generator[dict[str, float]]:
-    """Measure while the block runs; the dictionary is filled at its end: CPU seconds by name of the root, and `load`.
+    """Measure while the block runs; the dictionary is filled at its end: CPU seconds by name of the root, and two more.
 
-    The latter is this process alone, which puts the load on; the others may well be its children.
+    `load` is this process alone, which puts the load on; the roots may well be its children. `strangers` is what the
+    rest of the machine took: with more than a little of it, rates and latencies are not this software's.
     """
-    before = _reading(roots)
+    before, machine = _reading(roots), _machine()
     used: dict[str, float] = {}
     yield used
     used.update({name: seconds - before[name] for name, seconds in _reading(roots).items()})
+    used["strangers"] = max(0.0, _machine() - machine - sum(used.values()))
+
+
+def microseconds_each(cpu: Mapping[str, float], count: int) -> float:
+    """CPU microseconds that one of `count` executions took, of all but strangers."""
+    return (sum(cpu.values()) - cpu["strangers"]) / count * 1e6
 
 
 def _reading(roots: Mapping[str, psutil.Process]) -> dict[str, float]:
     own = psutil.Process().cpu_times()
     return {**{name: _seconds(root) for name, root in roots.items()}, "load": own.user + own.system}
+
+
+def _machine() -> float:
+    times = psutil.cpu_times()
+    return times.user + times.nice + times.system + times.irq + times.softirq
 
 
 def _seconds(root: psutil.Process) -> float:

@@ -20,7 +20,11 @@ class Goal:
 
     def __str__(self) -> str:
         limits = (("≥", self.at_least), ("≤", self.at_most))
-        return " ".join(f"{sign} {limit:,g}" for sign, limit in limits if limit is not None)
+        return " ".join(
+            f"{sign} {limit:,.3g}" if limit < 100 else f"{sign} {limit:,.0f}"
+            for sign, limit in limits
+            if limit is not None
+        )
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from typing import NamedTuple
 import psutil
 import psycopg
 
-from bench.cpu import metered
+from bench.cpu import metered, microseconds_each
 from bench.ground import Ground
 from bench.peers.peer import PROGRAMS, Peer
 from bench.results import Figure, Goal, Measurement
@@ -86,6 +86,7 @@ class PeerRow:
                     else []
                 ),
                 Figure("accepted", count / (times.enqueued - times.started), "executions/s"),
+                Figure("processors", microseconds_each(cpu, count), "µs each"),
                 Figure("count", count, "executions"),
                 Figure("seconds", seconds, "s"),
             ],

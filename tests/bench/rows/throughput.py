@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bench.actions import noop_ref
-from bench.cpu import metered
+from bench.cpu import metered, microseconds_each
 from bench.ground import Ground
 from bench.intake import submit
 from bench.results import Figure, Goal, Measurement
@@ -58,6 +58,7 @@ class Throughput:
             [
                 Figure("rate", count / seconds, "executions/s", self._goal(bench)),
                 Figure("accepted", count / submitted.seconds, "executions/s"),
+                Figure("processors", microseconds_each(cpu, count), "µs each"),
                 Figure("count", count, "executions"),
                 Figure("seconds", seconds, "s"),
             ],
