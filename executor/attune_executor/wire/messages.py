@@ -276,8 +276,8 @@ def decode_reports(body: bytes) -> Reports:
     """What a worker reports.
 
     Raises:
-        MalformedMessageError: when ``body`` is anything else, a completion's status is not terminal, or no pool can have
-            a heartbeat's name for it.
+        MalformedMessageError: when ``body`` is anything else, a completion's status is not terminal, or a heartbeat's
+            pool has a name that no pool can have.
     """
     envelope = unseal(body)
     if envelope.message_type == ExecutionCompleted.__name__:

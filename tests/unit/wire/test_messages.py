@@ -211,7 +211,7 @@ def test_a_malformed_dispatch_is_refused_with_its_reason(body: bytes, reason: st
         (COMPLETED.replace(b'"worker":"w"', b'"worker":"a\\u0000b"'), "worker"),
         (COMPLETED.replace(b'"finished_at":2.0', b'"finished_at":1e300'), "finished_at"),
     ],
-    ids=range(6),
+    ids=range(7),
 )
 def test_a_malformed_report_is_refused_with_its_reason(body: bytes, reason: str) -> None:
     with pytest.raises(MalformedMessageError, match=reason):
