@@ -1,0 +1,78 @@
+"""The journal in memory behind a connection that fails; whatever is written is judged."""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from functools import partial
+
+from attune_executor.adapters.memory import JournalStore, MemoryJournal
+from attune_executor.domain.policy import QueuePolicy
+from attune_executor.domain.records import TurnRecord
+from attune_executor.ports.journal import (
+    JournalError,
+    KnownAction,
+    OpenExecution,
+    OperatorChanges,
+    Ownership,
+    StoredExecution,
+)
+from simulation.faults import Process
+from simulation.judge import Judge
+from unit.domain.machine.rig import at_once
+
+
+class SimulatedJournal(MemoryJournal):
+    """One executor's connection."""
+
+    def __init__(self, store: JournalStore, process: Process, judge: Judge) -> None:
+        super().__init__(store)
+        self._process = process
+        self._judge = judge
+
+    async def acquire(self, owner: str, if_epoch: int | None = None) -> Ownership:
+        acquire = super().acquire
+        return await self._process.call("acquire", lambda: at_once(acquire(owner, if_epoch)), JournalError)
+
+    async def actions(self) -> Sequence[KnownAction]:
+        actions = super().actions
+        return await self._process.call("actions", lambda: at_once(actions()), JournalError)
+
+    async def open_executions(self) -> AsyncIterator[Sequence[OpenExecution]]:
+        batches = [batch async for batch in super().open_executions()]
+        yield await self._process.call("open executions", partial(next, iter(batches)), JournalError)
+
+    async def save_policy(self, ref: str, policy: QueuePolicy | None) -> int:
+        save = super().save_policy
+
+        def effect() -> int:
+            action_id = at_once(save(ref, policy))
+            self._judge.policy_saved(ref, action_id, policy)
+            return action_id
+
+        return await self._process.call("save policy", effect, JournalError)
+
+    async def reserve_ids(self, count: int) -> range:
+        reserve = super().reserve_ids
+        return await self._process.call("reserve ids", lambda: at_once(reserve(count)), JournalError)
+
+    async def find_idempotent(self, keys: Sequence[str]) -> Mapping[str, StoredExecution]:
+        find = super().find_idempotent
+        return await self._process.call("find idempotent", lambda: at_once(find(keys)), JournalError)
+
+    async def commit(self, turn: TurnRecord) -> Mapping[int, bytes]:
+        commit = super().commit
+        # The engine decides and commits without a pause.
+        decided_at = self._judge.now()
+
+        def effect() -> Mapping[int, bytes]:
+            parameters = at_once(commit(turn))
+            self._judge.committed(turn, decided_at)
+            return parameters
+
+        return await self._process.call("commit", effect, JournalError)
+
+    async def operator_changes(self) -> OperatorChanges:
+        changes = super().operator_changes
+        return await self._process.call("operator changes", lambda: at_once(changes()), JournalError)
+
+    async def execution(self, execution_id: int) -> StoredExecution | None:
+        execution = super().execution
+        return await self._process.call("execution", lambda: at_once(execution(execution_id)), JournalError)
