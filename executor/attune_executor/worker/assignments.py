@@ -20,6 +20,8 @@ from attune_executor.wire.messages import Assignment
 CANCELLED: Final = b'{"error":"cancelled"}'
 WORKER_LOST: Final = b'{"error":"worker lost: the broker delivered it again, and it may have run before"}'
 _CANCELS_REMEMBERED: Final = 10_000
+_PARAMETERS_REMEMBERED_BYTES: Final = 256
+"""Nobody needs them once the execution is done; to drop small ones would cost more than to keep them."""
 
 Key: TypeAlias = tuple[int, int]
 """Execution id and attempt: what is run once."""
@@ -58,11 +60,11 @@ class Execution:
     state: State = State.WAITING
     replaces: "Execution | None" = None
     deliveries: list[_Delivery] = field(default_factory=list[_Delivery])
+    key: Key = field(init=False)
+    """What identifies it."""
 
-    @property
-    def key(self) -> Key:
-        """What identifies it."""
-        return self.assignment[:2]
+    def __post_init__(self) -> None:
+        self.key = self.assignment[:2]
 
 
 class Consequences(NamedTuple):
@@ -272,6 +274,8 @@ class Assignments:
 
     def _remember(self, execution: Execution) -> None:
         execution.state = State.CONFIRMED
+        if len(execution.assignment.parameters) > _PARAMETERS_REMEMBERED_BYTES:
+            execution.assignment = execution.assignment._replace(parameters=b"{}")
         self._remembered[execution.key] = execution
         self._remembered_bytes += _size(execution)
         while len(self._remembered) > self._remembered_limit or self._remembered_bytes > self._remembered_bytes_limit:

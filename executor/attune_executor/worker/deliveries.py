@@ -1,5 +1,6 @@
 """The pool's queue as the worker uses it: messages in; acknowledgements, returned and unreadable messages out."""
 
+import asyncio
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Final, TypeAlias
@@ -15,6 +16,7 @@ from attune_executor.amqp.topology import declare_pool, pool_queue_name
 from attune_executor.ports.broker import BrokerError, DeliveryMark, Dispatch
 from attune_executor.wire.envelope import MalformedMessageError, Origin
 from attune_executor.wire.messages import Assignment, decode_dispatches, encode_dispatches
+from attune_executor.worker.acknowledgements import Acknowledgement, OpenTags
 from attune_executor.worker.assignments import Returned
 
 _CANCEL_TIMEOUT_SECONDS: Final = 5
@@ -43,6 +45,8 @@ class Deliveries:
         self._prefetch = prefetch
         self._on_message = on_message
         self._stopped = False
+        self._open = OpenTags()
+        self._answering = asyncio.Lock()
 
     async def declare(self, session: Session) -> None:
         """Make the queue exist."""
@@ -50,6 +54,7 @@ class Deliveries:
 
     async def consume(self, session: Session) -> None:
         """Take messages from now on."""
+        self._open = OpenTags()
         await session.consuming.set_qos(prefetch_count=self._prefetch)
         await session.deliveries.basic_consume(
             pool_queue_name(self._pool), partial(self._receive, session), consumer_tag=self._consumer
@@ -65,12 +70,17 @@ class Deliveries:
 
     async def acknowledge(self, session: Session, marks: Sequence[DeliveryMark]) -> None:
         """Acknowledge those of ``marks`` that are not void."""
-        if session.lost.done() or not marks:
+        tags = [mark.tag for mark in marks if mark.channel == session.generation]
+        if not tags:
             return
-        try:
-            await guarded(_acknowledge_all(session, marks))
-        except BrokerError as error:
-            session.end(f"cannot acknowledge: {error}")
+        # One after the other: what an acknowledgement of several covers must not be acknowledged after it.
+        async with self._answering:
+            if session.lost.done():
+                return
+            try:
+                await guarded(_acknowledge(session, self._open.acknowledge(tags)))
+            except BrokerError as error:
+                session.end(f"cannot acknowledge: {error}")
 
     async def hand_back(self, session: Session, returned: Returned) -> None:
         """Return a message of which nothing has begun.
@@ -78,11 +88,7 @@ class Deliveries:
         What must not run twice would fail where it is delivered again: that goes as a message of its own.
         """
         if not any(assignment.at_most_once for assignment in returned.assignments):
-            try:
-                await guarded(session.deliveries.basic_nack(returned.mark.tag, requeue=True))
-            except BrokerError as error:
-                # The end of the session returns it too.
-                session.end(f"cannot return a message: {error}")
+            await self._return(session, returned.mark)
             return
         message = encode_dispatches(
             [
@@ -101,12 +107,14 @@ class Deliveries:
         )
         try:
             await publish_confirmed(session.exchanges.executions, [(pool_queue_name(self._pool), message)])
-            await guarded(session.deliveries.basic_ack(returned.mark.tag))
         except BrokerError as error:
             session.end(f"cannot return a message: {error}")
+            return
+        await self.acknowledge(session, [returned.mark])
 
     async def _receive(self, session: Session, message: DeliveredMessage) -> None:
         mark = DeliveryMark(session.generation, message.delivery_tag or 0)
+        self._open.open(mark.tag)
         try:
             origin, assignments = decode_dispatches(message.body)
         except MalformedMessageError as error:
@@ -117,20 +125,30 @@ class Deliveries:
             return
         await self.acknowledge(session, self._on_message(mark, origin, assignments, bool(message.redelivered)))
 
+    async def _return(self, session: Session, mark: DeliveryMark) -> None:
+        async with self._answering:
+            if session.lost.done():
+                return
+            try:
+                await guarded(session.deliveries.basic_nack(mark.tag, requeue=True))
+            except BrokerError as error:
+                # The end of the session returns it too.
+                session.end(f"cannot return a message: {error}")
+            self._open.close(mark.tag)
+
     async def _set_aside(self, session: Session, message: DeliveredMessage, mark: DeliveryMark, reason: str) -> None:
         queue = pool_queue_name(self._pool)
         try:
             await guarded(dead_letter(session.exchanges.dead_letters, queue, message, reason))
-            await guarded(session.deliveries.basic_ack(mark.tag))
         except BrokerError as error:
             # It stays unacknowledged, and the next session receives it again.
             session.end(f"cannot dead-letter a malformed message: {error}")
             return
         _log.error("malformed message dead-lettered", queue=queue, reason=reason)
+        await self.acknowledge(session, [mark])
 
 
-async def _acknowledge_all(session: Session, marks: Sequence[DeliveryMark]) -> None:
-    for mark in marks:
-        if mark.channel == session.generation:
-            # Waiting for the last to be written has all written: what follows may be the end of the connection.
-            await session.deliveries.basic_ack(mark.tag, wait=mark is marks[-1])
+async def _acknowledge(session: Session, acknowledgements: Sequence[Acknowledgement]) -> None:
+    for each in acknowledgements:
+        # Waiting for the last to be written has all written: what follows may be the end of the connection.
+        await session.deliveries.basic_ack(each.tag, each.multiple, wait=each is acknowledgements[-1])

@@ -30,7 +30,7 @@ class Invoker:
         max_result_bytes: int = MAX_RESULT_BYTES,
         log: LogSettings | None = None,
     ) -> None:
-        self._actions = actions
+        self._actions = dict(actions)
         self._max_result_bytes = max_result_bytes
         self._threads = ActionThreads(slots)
         self._processes = ActionProcesses(max_result_bytes, log or LogSettings())

@@ -42,6 +42,7 @@ class Presence:
         self._heartbeat = heartbeat
         self._on_cancel = on_cancel
         self._sending: dict[tuple[int, str], asyncio.Task[None]] = {}
+        self._again: set[tuple[int, str]] = set()
 
     async def listen(self, session: Session, pool: str, worker: str) -> None:
         """Obey from now on, as long as ``session`` lasts.
@@ -62,12 +63,22 @@ class Presence:
         )
 
     def announce(self, session: Session, routing_key: str = HEARTBEAT_KEY) -> None:
-        """Send a heartbeat to every shard, or to a single queue; one to each at a time."""
+        """Send a heartbeat to every shard, or to a single queue; while one is on its way there, another after it."""
         key = session.generation, routing_key
-        if key not in self._sending:
-            task = asyncio.create_task(self._send(session, routing_key, self._heartbeat()))
-            self._sending[key] = task
-            task.add_done_callback(lambda _: self._sending.pop(key))
+        if key in self._sending:
+            self._again.add(key)
+            return
+        task = asyncio.create_task(self._send(session, routing_key, self._heartbeat()))
+        self._sending[key] = task
+        task.add_done_callback(lambda _: self._sent(session, routing_key))
+
+    def _sent(self, session: Session, routing_key: str) -> None:
+        key = session.generation, routing_key
+        del self._sending[key]
+        if key in self._again:
+            self._again.discard(key)
+            if not session.lost.done():
+                self.announce(session, routing_key)
 
     async def _obey(self, session: Session, message: DeliveredMessage) -> None:
         try:

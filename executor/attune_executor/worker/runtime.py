@@ -188,6 +188,8 @@ class WorkerRuntime:
             )
             if self._assignments.finish(execution, completion):
                 self._reporter.finished(completion, execution.origin, assignment.shard)
+                self._notice_idle()
+                return
         self._reporter.ended(*execution.key)
         self._notice_idle()
 
