@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 import sys
 import time
 from collections.abc import AsyncIterator, Callable
@@ -12,7 +13,7 @@ import pytest
 import uvloop
 
 from attune_executor.worker import ActionError
-from attune_executor.worker.core import echo, http_get, shell, sleep
+from attune_executor.worker.core import echo, http_get, http_request, shell, sleep
 from attune_executor.worker.core.http import MAX_BODY_BYTES, trust
 from attune_executor.worker.core.shell import MAX_OUTPUT_BYTES, _feed  # pyright: ignore[reportPrivateUsage] - a race that only it can be shown
 
@@ -22,6 +23,9 @@ ANSWERS = {
     "/moved": b"HTTP/1.1 302 Found\r\nLocation: /hello\r\nContent-Length: 0\r\n\r\n",
     "/long": b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (MAX_BODY_BYTES + 1, b"x" * (MAX_BODY_BYTES + 1)),
     "/silent": b"",
+    "/json": b'HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 8\r\n\r\n{"a": 1}',
+    "/no-json": b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 3\r\n\r\n{a}",
+    "/json-head": b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 8\r\n\r\n",
 }
 
 
@@ -30,7 +34,12 @@ async def site() -> AsyncIterator[str]:
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while head := await reader.readuntil(b"\r\n\r\n"):
             path = head.split(b" ")[1].decode()
-            if path == "/headers":
+            length = re.search(rb"(?i)content-length: (\d+)", head)
+            content = await reader.readexactly(int(length[1])) if length else b""
+            if path == "/echo":
+                writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % (len(head) + len(content)))
+                writer.write(head + content)
+            elif path == "/headers":
                 writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(head), head))
             elif ANSWERS[path]:
                 writer.write(ANSWERS[path])
@@ -71,6 +80,47 @@ async def test_http_get_fails_with_the_reason(site: str) -> None:
         await http_get(url="http://127.0.0.1:1/")
     with pytest.raises(ActionError, match=r"ca_file /nowhere\.pem: .*name a file"):
         await http_get(url=f"{site}/hello", ca_file="/nowhere.pem")
+
+
+async def test_http_request_sends_what_it_is_given(site: str) -> None:
+    posted = (await http_request(url=f"{site}/echo", json={"a": [1, None]}))["body"]
+    assert posted.startswith("POST /echo ")
+    assert "content-type: application/json\r\n" in posted
+    assert posted.endswith('\r\n\r\n{"a":[1,null]}')
+    put = (await http_request(url=f"{site}/echo", method="put", body="é", headers={"Content-Type": "text/x"}))["body"]
+    assert put.startswith("PUT /echo ")
+    assert "Content-Type: text/x\r\n" in put
+    assert put.endswith("\r\n\r\né")
+
+
+async def test_http_request_reads_json(site: str) -> None:
+    assert (await http_request(url=f"{site}/json", method="GET"))["json"] == {"a": 1}
+    assert "json" not in await http_request(url=f"{site}/json-head", method="HEAD")
+    assert "json" not in await http_request(url=f"{site}/hello", method="GET")
+
+
+async def test_http_request_fails_with_the_reason(site: str) -> None:
+    with pytest.raises(ActionError, match="the answer says that it is JSON: ") as failed:
+        await http_request(url=f"{site}/no-json", method="GET")
+    assert failed.value.details["body"] == "{a}"
+    with pytest.raises(ActionError, match=r"DELETE .* HTTP 410 Gone"):
+        await http_request(url=f"{site}/gone", method="DELETE")
+    with pytest.raises(ActionError, match="either body or json: give one of them"):
+        await http_request(url=f"{site}/echo", body="", json={})
+    assert (await http_request(url=f"{site}/moved", method="GET"))["status_code"] == 302
+
+
+async def test_shell_speaks_json() -> None:
+    assert await shell(command="cat; echo note >&2", json={"a": [1]}, json_output=True) == {
+        "exit_code": 0,
+        "json": {"a": [1]},
+        "stderr": "note\n",
+    }
+    with pytest.raises(ActionError, match="what the program printed is not JSON") as failed:
+        await shell(command="echo nonsense", json_output=True)
+    assert failed.value.details["stdout"] == "nonsense\n"
+    with pytest.raises(ActionError, match="either stdin or json"):
+        await shell(argv=["cat"], stdin="", json={})
 
 
 async def test_shell_runs_programs_and_commands() -> None:

@@ -147,6 +147,13 @@ async def test_invalid_parameters_and_unknown_actions_name_the_remedy(run: Run) 
     assert "install the package that provides it" in error_of(await run(None))
 
 
+async def test_the_limit_of_results_can_be_set() -> None:
+    invoker = Invoker(ActionRegistry([returning("x" * 100)]), 1, max_result_bytes=50)
+    outcome = await invoker.invoke(Assignment(1, 1, "test.tried", b"{}"), nothing)
+    assert "has 102 bytes of JSON, and 50 are the limit" in error_of(outcome)
+    await invoker.close()
+
+
 async def test_cancelling_the_worker_cancels_the_action() -> None:
     cancelled = asyncio.Event()
 
@@ -203,7 +210,9 @@ def test_an_action_is_still_the_function() -> None:
 
 
 def test_the_core_pack_is_installed() -> None:
-    assert {"core.echo", "core.sleep", "core.http.get", "core.shell"} <= set(ActionRegistry.installed())
+    assert {"core.echo", "core.sleep", "core.http.get", "core.http.request", "core.shell"} <= set(
+        ActionRegistry.installed()
+    )
     assert "attune_executor.worker.core" in sys.modules
 
 

@@ -1,24 +1,25 @@
-"""`core.http.get`: fetch a URL."""
+"""`core.http.get` and `core.http.request`: speak to a web server."""
 
 import ssl
 from functools import lru_cache
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, TypeAlias
 
 import httpx
-from pydantic import Field
+import orjson
+from pydantic import Field, JsonValue
 
 from attune_executor.worker.registry import ActionError, action
 
 MAX_BODY_BYTES: Final = 512 * 1024
 
+_Url: TypeAlias = Annotated[str, Field(pattern=r"^https?://")]
+_Timeout: TypeAlias = Annotated[float, Field(gt=0, le=3600)]
+
 
 @action("core.http.get")
 async def http_get(
-    url: Annotated[str, Field(pattern=r"^https?://")],
-    headers: dict[str, str] | None = None,
-    timeout_seconds: Annotated[float, Field(gt=0, le=3600)] = 30,
-    ca_file: str | None = None,
+    url: _Url, headers: dict[str, str] | None = None, timeout_seconds: _Timeout = 30, ca_file: str | None = None
 ) -> dict[str, Any]:
     """Fetch ``url``, following redirects; fails for a status of 400 and above.
 
@@ -26,16 +27,59 @@ async def http_get(
     certificates to trust instead of the usual ones.
     """
     client = httpx.AsyncClient(verify=trust(ca_file), timeout=timeout_seconds, follow_redirects=True)
+    return await _exchange(client, "GET", url, headers, None, timeout_seconds)
+
+
+@action("core.http.request")
+async def http_request(
+    url: _Url,
+    method: Annotated[str, Field(pattern=r"^[A-Za-z]{1,20}$")] = "POST",
+    headers: dict[str, str] | None = None,
+    body: str | None = None,
+    json: JsonValue = None,
+    timeout_seconds: _Timeout = 30,
+    ca_file: str | None = None,
+) -> dict[str, Any]:
+    """Send ``body`` as it is, or ``json`` as JSON; fails for a status of 400 and above. Redirects are not followed.
+
+    Where the answer is JSON its value is in ``json`` beside ``body``. The timeout and ``ca_file`` are those of
+    core.http.get.
+    """
+    if body is not None and json is not None:
+        raise ActionError("core.http.request takes either body or json: give one of them")
+    content = body.encode("utf-8", "replace") if body is not None else None
+    if json is not None:
+        content = orjson.dumps(json)
+        named = {name.lower() for name in headers or {}}
+        headers = {**({} if "content-type" in named else {"content-type": "application/json"}), **(headers or {})}
+    client = httpx.AsyncClient(verify=trust(ca_file), timeout=timeout_seconds)
+    answer = await _exchange(client, method.upper(), url, headers, content, timeout_seconds)
+    if answer["body"] and "json" in answer["headers"].get("content-type", ""):
+        try:
+            answer["json"] = orjson.loads(answer["body"])
+        except orjson.JSONDecodeError as error:
+            raise ActionError(f"{method.upper()} {url}: the answer says that it is JSON: {error}", **answer) from error
+    return answer
+
+
+async def _exchange(
+    client: httpx.AsyncClient,
+    method: str,
+    url: str,
+    headers: dict[str, str] | None,
+    content: bytes | None,
+    timeout_seconds: float,
+) -> dict[str, Any]:
     try:
-        async with client, client.stream("GET", url, headers=headers) as response:
+        async with client, client.stream(method, url, headers=headers, content=content) as response:
             body = await _read(response)
     except httpx.TimeoutException as error:
-        raise ActionError(f"GET {url}: nothing came for {timeout_seconds:g} s; raise timeout_seconds?") from error
+        raise ActionError(f"{method} {url}: nothing came for {timeout_seconds:g} s; raise timeout_seconds?") from error
     except (httpx.HTTPError, httpx.InvalidURL) as error:
-        raise ActionError(f"GET {url}: {type(error).__name__}: {error}") from error
+        raise ActionError(f"{method} {url}: {type(error).__name__}: {error}") from error
     answer = {"status_code": response.status_code, "headers": dict(response.headers), "body": body}
     if response.is_error:
-        raise ActionError(f"GET {url}: HTTP {response.status_code} {response.reason_phrase}", **answer)
+        raise ActionError(f"{method} {url}: HTTP {response.status_code} {response.reason_phrase}", **answer)
     return answer
 
 
@@ -44,7 +88,8 @@ async def _read(response: httpx.Response) -> str:
     async for piece in response.aiter_bytes():
         body += piece
         if len(body) > MAX_BODY_BYTES:
-            raise ActionError(f"GET {response.url}: the answer is longer than {MAX_BODY_BYTES} bytes")
+            request = response.request
+            raise ActionError(f"{request.method} {request.url}: the answer is longer than {MAX_BODY_BYTES} bytes")
     return body.decode(response.encoding or "utf-8", "replace")
 
 

@@ -7,7 +7,8 @@ from asyncio.subprocess import PIPE, Process
 from contextlib import suppress
 from typing import Annotated, Any, Final
 
-from pydantic import Field
+import orjson
+from pydantic import Field, JsonValue
 
 from attune_executor.worker.registry import ActionError, action
 
@@ -21,15 +22,24 @@ async def shell(
     argv: Annotated[list[str], Field(min_length=1)] | None = None,
     command: Annotated[str, Field(min_length=1)] | None = None,
     stdin: str | None = None,
+    json: JsonValue = None,
+    json_output: bool = False,
     timeout_seconds: Annotated[float, Field(gt=0)] | None = None,
 ) -> dict[str, Any]:
     """Run ``argv`` as it is, or ``command`` through ``/bin/sh``; fails for an exit code other than 0.
+
+    It reads ``stdin``, or ``json`` as JSON. With ``json_output`` what it prints must be JSON, whose value is in
+    ``json`` in place of ``stdout``.
 
     The worker's own settings, which hold credentials, are kept out of the program's environment. After
     ``timeout_seconds`` the program and all that it started are killed.
     """
     if (argv is None) == (command is None):
         raise ActionError("core.shell takes either argv or command: give one of them")
+    if stdin is not None and json is not None:
+        raise ActionError("core.shell takes either stdin or json: give one of them")
+    if json is not None:
+        stdin = orjson.dumps(json).decode()
     program = argv if argv is not None else ["/bin/sh", "-c", command or ""]
     try:
         process = await asyncio.create_subprocess_exec(
@@ -57,7 +67,16 @@ async def shell(
         answer["truncated"] = [name for name, cut in (("stdout", stdout_cut), ("stderr", stderr_cut)) if cut]
     if exit_code != 0:
         raise ActionError(_reason(exit_code), **answer)
-    return answer
+    return _with_json(answer) if json_output else answer
+
+
+def _with_json(answer: dict[str, Any]) -> dict[str, Any]:
+    try:
+        value = orjson.loads(answer["stdout"])
+    except orjson.JSONDecodeError as error:
+        raise ActionError(f"what the program printed is not JSON: {error}", **answer) from error
+    del answer["stdout"]
+    return {**answer, "json": value}
 
 
 def _reason(exit_code: int) -> str:
