@@ -1,6 +1,8 @@
 """Executor and workers as processes, each started again when it ends, as a service manager would."""
 
 import asyncio
+import os
+import signal
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -57,7 +59,9 @@ class Fleet:
         self._recorder = recorder
         self._reaper = Reaper()
         self._started = 0
-        self._seats = [self._seat(number, policies) for number in range(2)]
+        self._seats = [(folder / f"executor-{number}.yaml", free_port()) for number in range(2)]
+        """Each with a port of its own: a paused executor keeps its port."""
+        self.configure(policies)
         self._seat_taken = 0
         self._watched: list[Watched] = []
         self._paused = asyncio.Lock()
@@ -69,12 +73,26 @@ class Fleet:
     @property
     def executor_urls(self) -> list[str]:
         """Where the executor is, or the one that takes its place while it is paused."""
-        return [url for _, url in self._seats]
+        return [f"http://127.0.0.1:{port}" for _, port in self._seats]
 
     @property
     def executor_url(self) -> str:
         """Where the executor is that should own the queues now."""
         return self.executor_urls[self._seat_taken]
+
+    def configure(self, policies: Mapping[str, Mapping[str, Any]]) -> None:
+        """Write what every executor reads when it starts, and after `reload`."""
+        for configuration, port in self._seats:
+            actions = {ref: dict(policy) for ref, policy in policies.items()}
+            draft = configuration.with_suffix(".draft")
+            draft.write_text(yaml.safe_dump({"api": {"port": port}, "policies": {"actions": actions}}))
+            draft.replace(configuration)
+
+    def reload(self) -> None:
+        """SIGHUP the executor; call while it serves, for one that starts only now would die of it."""
+        for executor in self.running(Part.EXECUTOR):
+            if executor.process.running:
+                os.kill(executor.process.pid, signal.SIGHUP)
 
     async def migrate(self) -> None:
         """Bring the database's schema up."""
@@ -197,11 +215,3 @@ class Fleet:
     def _executor_arguments(self) -> Sequence[str]:
         configuration, _ = self._seats[self._seat_taken]
         return ["attune-executor", "run", "--config", str(configuration)]
-
-    def _seat(self, number: int, policies: Mapping[str, Mapping[str, Any]]) -> tuple[Path, str]:
-        """A configuration with a port of its own: a paused executor keeps its port."""
-        port = free_port()
-        configuration = self._folder / f"executor-{number}.yaml"
-        document = {"api": {"port": port}, "policies": {"actions": {ref: dict(each) for ref, each in policies.items()}}}
-        configuration.write_text(yaml.safe_dump(document))
-        return configuration, f"http://127.0.0.1:{port}"

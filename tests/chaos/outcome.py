@@ -50,6 +50,17 @@ async def totals(executor_url: str, actions: Iterable[str]) -> dict[str, Totals]
     return counted
 
 
+async def limit(executor_url: str, action: str) -> int:
+    """The concurrency limit that the executor works by.
+
+    Raises:
+        httpx.HTTPError: it does not answer, or not with success.
+    """
+    async with httpx.AsyncClient(timeout=5, trust_env=False) as http:
+        response = await http.get(f"{executor_url}/api/v1/actions/{action}/queue-stats")
+        return response.raise_for_status().json()["data"]["max_concurrent"]
+
+
 async def queues(executor_url: str) -> list[dict[str, Any]]:
     """Every queue's statistics as the API shows them, a fraction of a second old.
 

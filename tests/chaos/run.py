@@ -12,6 +12,7 @@ from rich.console import Console
 
 from chaos import outcome, pack
 from chaos.board import Board
+from chaos.changes import Changes
 from chaos.clients import Client
 from chaos.fleet import Fleet
 from chaos.history import LimitSet, Part, RateSet, Recorder
@@ -19,7 +20,7 @@ from chaos.killer import Killer
 from chaos.records import Records
 from chaos.schedule import strikes
 from chaos.tally import Tally
-from chaos.workload import WORKLOAD, Load
+from chaos.workload import WORKLOAD, Load, policies
 from testbed.services.postgres import PostgresServer
 from testbed.services.rabbitmq import RabbitMQServer
 
@@ -36,6 +37,7 @@ class Plan:
         seconds: of load and kills, at least.
         seed: of everything that is left to chance.
         gap_seconds: before a strike, on average.
+        change_seconds: between two changes of a limit, on average.
         least_strikes: that have fallen at the end, however long that takes.
         settle_seconds: after the last strike, until when everything must have ended; what was dispatched and never
             began is dispatched again after 300 s at the latest.
@@ -45,6 +47,7 @@ class Plan:
     seconds: float
     seed: int
     gap_seconds: float = 4.0
+    change_seconds: float = 40.0
     least_strikes: int = 0
     settle_seconds: float = 360.0
     clients: int = 6
@@ -74,9 +77,8 @@ async def run(plan: Plan, servers: Servers, folder: Path, console: Console) -> N
     records, tally = Records(folder), Tally()
     variables = pack.install(folder / "pack", records.history)
     urls = {"ATTUNE__DATABASE__URL": servers.database_url, "ATTUNE__MESSAGE_QUEUE__URL": servers.amqp_url}
-    policies = {load.ref: load.policy(plan.max_queue_length) for load in plan.load}
     with Recorder(records.history) as recorder, Board(console, tally) as board:
-        fleet = Fleet(folder, urls, variables, policies, recorder)
+        fleet = Fleet(folder, urls, variables, policies(plan.load, plan.max_queue_length), recorder)
         try:
             showing = asyncio.create_task(_show(board, fleet, tally))
             await fleet.migrate()
@@ -96,7 +98,8 @@ async def run(plan: Plan, servers: Servers, folder: Path, console: Console) -> N
                     recorder,
                     tally,
                 )
-                await _storm(plan, fleet, killer, recorder, tally)
+                changes = Changes(fleet, plan.load, plan.max_queue_length, plan.seed, recorder, tally)
+                await _storm(plan, fleet, killer, changes, recorder, tally)
                 tally.phase = "everything is up, waiting for the end"
                 await outcome.until_all_ended(servers.database_url, plan.settle_seconds)
                 await fleet.serving()
@@ -111,7 +114,7 @@ async def run(plan: Plan, servers: Servers, folder: Path, console: Console) -> N
             fleet.close()
 
 
-async def _storm(plan: Plan, fleet: Fleet, killer: Killer, recorder: Recorder, tally: Tally) -> None:
+async def _storm(plan: Plan, fleet: Fleet, killer: Killer, changes: Changes, recorder: Recorder, tally: Tally) -> None:
     """Load and strikes side by side; returns when the clients know what became of everything they asked for."""
     tally.phase = "load and strikes"
     calm, quiet = asyncio.Event(), asyncio.Event()
@@ -123,11 +126,13 @@ async def _storm(plan: Plan, fleet: Fleet, killer: Killer, recorder: Recorder, t
         for client in clients:
             group.create_task(client.run(quiet))
         striking = group.create_task(killer.run(strikes(plan.seed, plan.gap_seconds), calm))
+        changing = group.create_task(changes.run(plan.change_seconds, calm))
         await asyncio.sleep(plan.seconds)
         while killer.strikes < plan.least_strikes:
             await asyncio.sleep(_POLL_SECONDS)
         calm.set()
         await striking
+        await changing
         quiet.set()
         tally.phase = "no more strikes, the clients finish"
 

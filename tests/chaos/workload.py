@@ -1,6 +1,6 @@
 """What is submitted while things are killed: actions with different limits and work times."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -16,6 +16,7 @@ class Load:
         weight: its share of the submissions.
         groups: values of the parameter that divides its queue; empty: undivided.
         rate: executions that may start, and the window in seconds; None: any number.
+        changing: whether its limit is changed now and then.
     """
 
     ref: str
@@ -24,6 +25,7 @@ class Load:
     weight: int
     groups: tuple[str, ...] = ()
     rate: tuple[int, float] | None = None
+    changing: bool = False
 
     def policy(self, max_queue_length: int) -> Mapping[str, Any]:
         """The action's entry under `policies.actions`."""
@@ -38,8 +40,13 @@ class Load:
 WORKLOAD: Final = (
     Load("chaos.narrow", limit=1, longest_seconds=0.06, weight=3),
     Load("chaos.steady", limit=3, longest_seconds=0.4, weight=2),
-    Load("chaos.wide", limit=10, longest_seconds=0.3, weight=5),
-    Load("chaos.blocking", limit=4, longest_seconds=0.2, weight=2),
+    Load("chaos.wide", limit=10, longest_seconds=0.3, weight=5, changing=True),
+    Load("chaos.blocking", limit=4, longest_seconds=0.2, weight=2, changing=True),
     Load("chaos.grouped", limit=1, longest_seconds=0.2, weight=3, groups=("red", "green", "blue")),
     Load("chaos.rated", limit=5, longest_seconds=0.1, weight=1, rate=(8, 2.0)),
 )
+
+
+def policies(load: Iterable[Load], max_queue_length: int) -> Mapping[str, Mapping[str, Any]]:
+    """What a configuration says under `policies.actions`."""
+    return {each.ref: each.policy(max_queue_length) for each in load}

@@ -14,7 +14,15 @@ from testbed.services.postgres import PostgresServer
 from testbed.services.rabbitmq import RabbitMQServer
 
 SEED = 7
-PLAN = Plan(seconds=15, seed=SEED, gap_seconds=1.5, least_strikes=len(Blow), settle_seconds=60, pause_seconds=0.1)
+PLAN = Plan(
+    seconds=15,
+    seed=SEED,
+    gap_seconds=1.5,
+    change_seconds=8,
+    least_strikes=len(Blow),
+    settle_seconds=60,
+    pause_seconds=0.1,
+)
 LEAST_ACCEPTED = 50
 
 
