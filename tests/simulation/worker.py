@@ -66,11 +66,11 @@ class SimulatedWorker:
                        each.at_most_once)
             for each in message.dispatches
         ]
-        now = asyncio.get_running_loop().time()
+        now = self._judge.now()
         self._act(self._assignments.deliver(mark, _ORIGIN, assignments, now, message.redelivered))
 
     def cancelled(self, cancels: Sequence[Cancel]) -> None:
-        now = asyncio.get_running_loop().time()
+        now = self._judge.now()
         self._act(self._assignments.cancel([(each.execution_id, each.attempt) for each in cancels], now))
 
     def roll_called(self) -> None:
@@ -120,8 +120,7 @@ class SimulatedWorker:
         predecessor = None if execution.replaces is None else self._runs.get(execution.replaces.key)
         if predecessor is not None:
             await asyncio.wait([predecessor])
-        loop = asyncio.get_running_loop()
-        run = Run(*execution.key, self.name, loop.time())
+        run = Run(*execution.key, self.name, self._judge.now())
         self._judge.runs.append(run)
         status = ExecutionStatus.SUCCEEDED if self._random.random() < 0.8 else ExecutionStatus.FAILED
         seconds = self._random.random() * self._random.choice((0.02, 0.5, 3.0))
@@ -141,7 +140,7 @@ class SimulatedWorker:
                 raise
             status = ExecutionStatus.CANCELLED
         finally:
-            run.ended = loop.time()
+            run.ended = self._judge.now()
             del self._runs[execution.key]
         finished = Finished(*execution.key, status, b"{}", self.name, run.began, run.ended)
         if self._assignments.finish(execution, finished):
