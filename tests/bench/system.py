@@ -99,6 +99,11 @@ class System:
         """The executor's resident memory."""
         return psutil.Process(self.executor.pid).memory_info().rss
 
+    def executor_seconds(self) -> float:
+        """CPU seconds that the executor has used since it was started last."""
+        times = psutil.Process(self.executor.pid).cpu_times()
+        return times.user + times.system
+
     def close(self) -> None:
         """Close the connection to the database, so that it can be dropped."""
         self._database.close()

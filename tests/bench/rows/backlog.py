@@ -54,6 +54,7 @@ class Backlog:
                     step.advance(length, total, "waiting")
             resident = (system.resident_bytes() - before) / (length - _FIRST)
             rebuild = system.restart_killed()
+            rebuild_cpu = system.executor_seconds()
             kept = _waiting(system)
             rebuilt = system.resident_bytes()
         if kept != total:
@@ -72,6 +73,7 @@ class Backlog:
                 Figure("resident per waiting", resident, "bytes", Goal(at_most=150)),
                 Figure("resident after rebuild", rebuilt / 2**20, "MiB"),
                 Figure("rebuild", rebuild, "s", Goal(at_most=10)),
+                Figure("rebuild, executor CPU", rebuild_cpu, "s"),
             ],
             _NOTE,
             by_part(cpu),
