@@ -51,20 +51,17 @@ class Killer:
         """Strike, unless the part lies on the ground already."""
         match blow:
             case Blow.KILL_POSTGRES | Blow.KILL_RABBITMQ:
-                struck = await self._kill_server(blow.part, down_seconds)
+                if not self._down[blow.part].locked():
+                    self._tally.blows[blow.value] += 1
+                    await self._kill_server(blow.part, down_seconds)
             case Blow.KILL_EXECUTOR | Blow.KILL_WORKER:
-                victims = self._fleet.running(blow.part)
-                struck = bool(victims)
-                if victims:
+                if victims := self._fleet.running(blow.part):
+                    self._tally.blows[blow.value] += 1
                     self._fleet.kill(self._chance.choice(victims))
             case Blow.PAUSE_EXECUTOR:
-                struck = await self._fleet.replace_paused_executor(down_seconds)
-        if struck:
-            self._tally.blows[blow.value] += 1
+                self._tally.blows[blow.value] += await self._fleet.replace_paused_executor(down_seconds)
 
-    async def _kill_server(self, part: Part, down_seconds: float) -> bool:
-        if self._down[part].locked():
-            return False
+    async def _kill_server(self, part: Part, down_seconds: float) -> None:
         async with self._down[part]:
             server = self._servers[part]
             self._recorder.record(Disturbed(part, "kill", _NO_PID, time.time()))
@@ -73,7 +70,6 @@ class Killer:
             await asyncio.to_thread(server.start)
             # Clients of a server that is coming back run into what is left of the outage.
             self._recorder.record(Disturbed(part, "return", _NO_PID, time.time()))
-        return True
 
 
 async def _unless(stop: asyncio.Event, waiting: Coroutine[None, None, None]) -> bool:
