@@ -168,7 +168,8 @@ async def test_workers_follow_the_load_and_come_back(
 
     await scene.until(lambda: workers(1), 120)
     before = time.monotonic()
-    ids = await scene.submit(400, 1)
+    # One worker has slots for ten at a time: the depth asks for twice the workers, and 30 s later again.
+    ids = await scene.submit(400, 3)
 
     async def scaled() -> bool:
         return (await asyncio.to_thread(scene.view.workers)).wanted > 1

@@ -73,6 +73,8 @@ class TurnLoop:
         self._settings = settings
         self._ids = IdAllocator(journal, settings.id_block_size)
         self._roll_call_at = 0.0
+        self._confirmed_order = 0
+        """What the journal is known to have: unlike the dispatcher's own, it respects a predecessor's doubts."""
         self._stopping = False
         self._last_turn = monotonic()
         self.manager = ExecutionQueueManager()
@@ -105,7 +107,7 @@ class TurnLoop:
         self.manager = await rebuild(
             self._journal,
             publish_order=max(ownership.publish_order, self.manager.publish_order),
-            confirmed_order=max(ownership.confirmed_order, self._dispatcher.confirmed_order),
+            confirmed_order=max(ownership.confirmed_order, self._confirmed_order),
             now=self._clock.now(),
             patience=self._settings.patience,
         )
@@ -186,6 +188,7 @@ class TurnLoop:
         roll_called = self._call_roll_when_due(now)
         turn = decide(self.manager, batch, policy_ids, known_keys, self._ids, self._dispatcher.confirmed_order, now)
         parameters = await self._journal.commit(turn.decision.record)
+        self._confirmed_order = turn.decision.record.confirmed_order
         self._last_turn = monotonic()
         self._dispatcher.cancel([Cancel(*order) for order in turn.decision.cancels])
         self._publish(turn, parameters, now)

@@ -3,8 +3,6 @@
 Found by `python -m chaos`: the execution in doubt waited for the scheduled timeout of 300 s, and its queue with it.
 """
 
-import pytest
-
 from attune_executor.domain.policy import QueuePolicy
 from attune_executor.engine.engine import Engine
 from unit.engine.test_engine import REF, World, commit_without_publishing, requests, until
@@ -31,7 +29,6 @@ async def test_what_is_in_doubt_stays_in_doubt_for_the_next_owner() -> None:
         await until_repeated(world)
 
 
-@pytest.mark.xfail(reason="a rebuild takes the dispatcher's own watermark, which knows of no doubt", strict=False)
 async def test_what_is_in_doubt_stays_in_doubt_through_an_outage_of_the_database() -> None:
     world = World()
     await commit_without_publishing(world)
