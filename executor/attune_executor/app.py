@@ -4,128 +4,100 @@ import asyncio
 import os
 import socket
 from collections.abc import Callable, Coroutine, Mapping, Sequence
+from contextlib import AsyncExitStack
 from typing import Any
+from uuid import uuid4
 
 import structlog
 
-from attune_executor.adapters.clock import SystemClock
+from attune_executor.adapters.http_peers import HttpPeers
 from attune_executor.adapters.postgres import (
     PostgresExecutionHistory,
     PostgresJournal,
-    PostgresMaintenance,
+    PostgresMembership,
     check_schema,
 )
-from attune_executor.adapters.rabbitmq import RabbitMQBroker, RequestIntake
+from attune_executor.adapters.rabbitmq import RequestIntake
 from attune_executor.api.app import create_api
+from attune_executor.api.peers import PeerGate
 from attune_executor.api.rate_limit import SubmissionLimit
 from attune_executor.api.server import ApiServer
+from attune_executor.api.service import ExecutionService
+from attune_executor.assembly import ShardAssembly
 from attune_executor.domain.emergency import Emergency
-from attune_executor.domain.maintenance import MaintenanceRules
 from attune_executor.domain.policy import QueuePolicy
 from attune_executor.domain.stats import QueueStats
-from attune_executor.engine.engine import Engine
-from attune_executor.engine.maintenance import Maintenance
-from attune_executor.engine.statistics import Statistics
+from attune_executor.engine.every_shard import EveryShard
+from attune_executor.engine.shard_router import ShardRouter
+from attune_executor.engine.shared_shards import SharedShards
 from attune_executor.engine.views import EngineHealth
+from attune_executor.ports.membership import Member
 from attune_executor.settings import Settings
 
 _log = structlog.get_logger("attune.executor")
 
 
 class Executor:
-    """An executor that owns its shard from ``start`` to ``stop``, with the API in front of it.
+    """An executor that owns its shards from ``start`` to ``stop``, with the API in front of them.
 
     Every method belongs to the loop that ran ``start``, except ``stats``, ``policies`` and ``health``.
     """
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._clock = SystemClock()
         self._submissions = SubmissionLimit(settings.api.rate_limits.every_caller.per_minute)
         self._listeners: list[Callable[[], None]] = []
-        self._journal: PostgresJournal | None = None
-        self._maintenance: PostgresMaintenance | None = None
-        self._history: PostgresExecutionHistory | None = None
-        self._engine: Engine | None = None
-        self._server: ApiServer | None = None
-        self._running: asyncio.Task[None] | None = None
-        self._intake: RequestIntake | None = None
+        self._opened = AsyncExitStack()
+        self._shards: EveryShard | SharedShards | None = None
+        self._service: ExecutionService | None = None
         self._taking_in: asyncio.Task[None] | None = None
 
     async def start(self, before_serving: Callable[[], Coroutine[Any, Any, None]] | None = None) -> None:
-        """Take the shard over and serve; returns once the engine turns and the API listens.
+        """Take the shards over and serve; returns once their engines turn and the API listens.
 
         Whether it succeeds or not, ``stop`` closes what was opened.
 
         Args:
-            before_serving: awaited once the engine turns, before anybody can submit.
+            before_serving: awaited once the engines turn, before anybody can submit.
 
         Raises:
-            JournalError: the database is away, or its schema is not this program's.
+            JournalError: the database is away, or its schema or number of shards is not this program's.
             BrokerError: the broker is away.
             OSError: the API's port is taken.
         """
         url = self._settings.database.url.get_secret_value()
         await check_schema(url)
-        self._journal = journal = await PostgresJournal.open(url)
-        options = self._settings.executor
-        repository = journal.queue_stats() if options.queue.enable_metrics else None
-        statistics = Statistics(self._clock, repository)
-        for listener in self._listeners:
-            statistics.on_change(listener)
-        broker = RabbitMQBroker(
-            self._settings.message_queue.url.get_secret_value(), queue_type=self._settings.message_queue.queue_type
-        )
-        owner = f"{socket.gethostname()}-{os.getpid()}"
-        self._maintenance = await PostgresMaintenance.open(url, journal.fence)
-        rules = MaintenanceRules(options.queue.enable_metrics, options.maintenance.execution_retention_days)
-        maintenance = Maintenance(self._maintenance, self._clock, rules)
-        self._engine = engine = Engine(owner, journal, broker, statistics, self._clock, maintenance=maintenance)
-        self._running = asyncio.create_task(engine.run(), name="engine")
-        await self._during_engine(self._running, engine.started())
+        membership = await PostgresMembership.open(url)
+        self._opened.callback(membership.close)
+        sharding = self._settings.executor.sharding
+        await membership.fix_count(sharding.count)
+        shards = self._shards = self._shared(membership) if sharding.cooperative else self._every()
+        self._opened.push_async_callback(shards.stop)
+        await shards.start()
         if before_serving is not None:
-            await self._during_engine(self._running, before_serving())
-        api = self._settings.api
-        self._history = await PostgresExecutionHistory.open(url)
-        self._server = ApiServer(create_api(engine, api, self._submissions, history=self._history), api.host, api.port)
-        await self._server.start()
-        self._intake = RequestIntake(
-            self._settings.message_queue.url.get_secret_value(),
-            engine,
-            queue_type=self._settings.message_queue.queue_type,
-            max_executions=api.max_batch,
-            max_bytes=api.max_body_bytes,
-        )
-        await self._intake.start()
-        self._taking_in = asyncio.create_task(self._intake.run(), name="intake")
-        _log.info("executor serves", host=api.host, port=api.port)
+            await shards.during(before_serving())
+        if sharding.cooperative or sharding.count > 1:
+            router = await self._router(url, shards)
+            self._service = router
+            await self._serve(url, router, router)
+        else:
+            self._service = shards.engines[0]
+            await self._serve(url, self._service, None)
 
     async def wait(self) -> None:
-        """Return when the engine has stopped; raises what stopped it, FencedError for one."""
-        if self._running is not None and self._taking_in is not None:
-            done, _ = await asyncio.wait({self._running, self._taking_in}, return_when=asyncio.FIRST_COMPLETED)
-            for task in done:
-                task.result()
+        """Return when an engine has stopped; raises what stopped it, FencedError for one."""
+        if self._shards is not None and self._taking_in is not None:
+            working = asyncio.create_task(self._shards.wait())
+            try:
+                done, _ = await asyncio.wait({working, self._taking_in}, return_when=asyncio.FIRST_COMPLETED)
+                for task in done:
+                    task.result()
+            finally:
+                working.cancel()
 
     async def stop(self) -> None:
-        """Refuse callers, finish the turn, hand over what is confirmed, close everything."""
-        if self._server is not None:
-            await self._server.stop()
-        if self._taking_in is not None:
-            self._taking_in.cancel()
-            await asyncio.wait({self._taking_in})
-        if self._intake is not None:
-            await self._intake.stop()
-        if self._engine is not None and self._running is not None:
-            self._engine.stop()
-            # What went wrong with it is told by ``wait``; here everything is closed all the same.
-            await asyncio.wait({self._running})
-        if self._history is not None:
-            await self._history.close()
-        if self._maintenance is not None:
-            self._maintenance.close()
-        if self._journal is not None:
-            await self._journal.close()
+        """Refuse callers, finish the turns, hand over what is confirmed, close everything."""
+        await self._opened.aclose()
 
     async def set_policy(self, ref: str, policy: QueuePolicy) -> None:
         """Declare an action's policy; in force when this returns."""
@@ -149,27 +121,75 @@ class Executor:
 
     def stats(self) -> Sequence[QueueStats]:
         """The latest picture of every queue."""
-        return self._require().stats()
+        return self._serving().stats()
 
     def health(self) -> EngineHealth:
-        """Whether the engine turns."""
-        return self._require().health()
+        """Whether the engines turn."""
+        return self._serving().health()
 
     def on_change(self, listener: Callable[[], None]) -> None:
         """Call ``listener`` on the executor's loop when queues changed; register before ``start``."""
         self._listeners.append(listener)
 
-    @staticmethod
-    async def _during_engine(running: asyncio.Task[None], step: Coroutine[Any, Any, None]) -> None:
-        """Await ``step``, unless the engine ends before it; raises what the engine failed of."""
-        stepping = asyncio.create_task(step)
-        try:
-            await asyncio.wait({running, stepping}, return_when=asyncio.FIRST_COMPLETED)
-            (running if running.done() else stepping).result()
-        finally:
-            stepping.cancel()
+    def _every(self) -> EveryShard:
+        assembly = ShardAssembly(self._settings, f"{socket.gethostname()}-{os.getpid()}", self._listeners)
+        return EveryShard(self._settings.executor.sharding.count, assembly.open)
 
-    def _require(self) -> Engine:
-        if self._engine is None:
+    def _shared(self, membership: PostgresMembership) -> SharedShards:
+        # Two of one name would take the shards from each other for ever; containers have the same process ids.
+        name = f"{socket.gethostname()}-{os.getpid()}-{uuid4().hex[:8]}"
+        assembly = ShardAssembly(self._settings, name, self._listeners)
+        return SharedShards(
+            Member(name, self._settings.api.peers_url),
+            membership,
+            self._settings.executor.sharding.count,
+            assembly.open,
+            self._settings.queue_policies(),
+            self._settings.emergency(),
+        )
+
+    async def _router(self, url: str, shards: EveryShard | SharedShards) -> ShardRouter:
+        # Belongs to no shard: it is only read from.
+        journal = await PostgresJournal.open(url)
+        self._opened.push_async_callback(journal.close)
+        peers = HttpPeers()
+        self._opened.push_async_callback(peers.close)
+        return ShardRouter(self._settings.executor.sharding.count, shards, peers, journal.execution)
+
+    async def _serve(self, url: str, service: ExecutionService, here: ShardRouter | None) -> None:
+        settings = self._settings.api
+        history = await PostgresExecutionHistory.open(url)
+        self._opened.push_async_callback(history.close)
+        api = create_api(service, settings, self._submissions, history=history)
+        if here is not None:
+            api.add_middleware(PeerGate, here=here, max_body_bytes=settings.max_body_bytes)
+        server = ApiServer(api, settings.host, settings.port)
+        self._opened.push_async_callback(server.stop)
+        await server.start()
+        intake = RequestIntake(
+            self._settings.message_queue.url.get_secret_value(),
+            service,
+            queue_type=self._settings.message_queue.queue_type,
+            max_executions=settings.max_batch,
+            max_bytes=settings.max_body_bytes,
+        )
+        self._opened.push_async_callback(self._stop_taking_in, intake)
+        await intake.start()
+        self._taking_in = asyncio.create_task(intake.run(), name="intake")
+        _log.info("executor serves", host=settings.host, port=settings.port)
+
+    async def _stop_taking_in(self, intake: RequestIntake) -> None:
+        if self._taking_in is not None:
+            self._taking_in.cancel()
+            await asyncio.wait({self._taking_in})
+        await intake.stop()
+
+    def _require(self) -> EveryShard | SharedShards:
+        if self._shards is None:
             raise RuntimeError("the executor is not started")
-        return self._engine
+        return self._shards
+
+    def _serving(self) -> ExecutionService:
+        if self._service is None:
+            raise RuntimeError("the executor is not started")
+        return self._service

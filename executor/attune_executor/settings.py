@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 from typing import Annotated, Any, Final, Self
 
-from pydantic import AfterValidator, Field, SecretStr
+from pydantic import AfterValidator, Field, SecretStr, StringConstraints, model_validator
 from pydantic_settings import (
     BaseSettings,
     InitSettingsSource,
@@ -20,6 +20,7 @@ from attune_executor.domain.emergency import Emergency
 from attune_executor.domain.errors import PolicyError
 from attune_executor.domain.maintenance import DEFAULT_EXECUTION_RETENTION_DAYS
 from attune_executor.domain.policy import QueuePolicy
+from attune_executor.domain.sharding import MOST_SHARDS
 from attune_executor.observability import LogSettings
 from attune_executor.policy_settings import EmergencySettings, PolicySettings, QueueSettings
 from attune_executor.sections import Number, Section, Whole, has_address
@@ -54,6 +55,18 @@ class MaintenanceSettings(Section):
     execution_retention_days: Annotated[Whole, Field(ge=0, le=36_500)] = DEFAULT_EXECUTION_RETENTION_DAYS
 
 
+class ShardingSettings(Section):
+    """``executor.sharding``.
+
+    Attributes:
+        count: into how many shards the executions of a database are divided; decided by its first executor for good.
+        cooperative: whether several executors share the shards; otherwise the one that starts last has them all.
+    """
+
+    count: Annotated[Whole, Field(ge=1, le=MOST_SHARDS)] = 1
+    cooperative: bool = False
+
+
 class ExecutorOptions(Section):
     """``executor``.
 
@@ -62,12 +75,14 @@ class ExecutorOptions(Section):
         emergency_mode: relaxes limits, and closes what ``emergency`` names.
         emergency: what that means.
         maintenance: what becomes of finished executions.
+        sharding: who owns which actions.
     """
 
     queue: QueueSettings = QueueSettings()
     emergency_mode: bool = False
     emergency: EmergencySettings = EmergencySettings()
     maintenance: MaintenanceSettings = MaintenanceSettings()
+    sharding: ShardingSettings = ShardingSettings()
 
 
 class GlobalRateLimit(Section):
@@ -104,6 +119,7 @@ class ApiSettings(Section):
         max_batch: executions that one request may submit.
         turn_stall_seconds: ``/livez`` fails when the last turn is older.
         rate_limits: requests beyond which the next is answered 429.
+        advertise_url: where the other executors reach this one; by default its host and port.
     """
 
     host: str = "127.0.0.1"
@@ -112,6 +128,15 @@ class ApiSettings(Section):
     max_batch: Annotated[Whole, Field(ge=1)] = 1000
     turn_stall_seconds: Annotated[Number, Field(gt=0)] = 60
     rate_limits: RateLimits = RateLimits()
+    advertise_url: Annotated[str, StringConstraints(pattern=r"^https?://[^/?#]+/?$")] | None = None
+
+    @property
+    def peers_url(self) -> str:
+        """Where the other executors reach this one, without a slash at the end."""
+        if self.advertise_url is not None:
+            return self.advertise_url.rstrip("/")
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"http://{host}:{self.port}"
 
 
 class MigrationSettings(BaseSettings):
@@ -163,6 +188,23 @@ class Settings(MigrationSettings):
     api: ApiSettings = ApiSettings()
     policies: PolicySettings = PolicySettings()
     log: LogSettings = LogSettings()
+
+    @model_validator(mode="after")
+    def _can_share(self) -> Self:
+        """What executors that share the shards need of each other."""
+        if not self.executor.sharding.cooperative:
+            return self
+        if self.api.advertise_url is None and self.api.host in {"0.0.0.0", "::"}:  # noqa: S104 - it is looked for
+            raise ValueError(
+                "api.advertise_url: executor.sharding.cooperative needs the URL at which the other executors reach this"
+                f" one, which api.host {self.api.host} does not tell"
+            )
+        if not self.executor.queue.enable_metrics:
+            raise ValueError(
+                "executor.queue.enable_metrics: executor.sharding.cooperative needs it to show the queues of the other"
+                " executors"
+            )
+        return self
 
     def queue_policies(self) -> dict[str, QueuePolicy]:
         """The file's policies by action.

@@ -265,6 +265,12 @@ class ExecutionQueueManager:
         self._draft = self._slots.draft = TurnDraft()
         return decision
 
+    def share_pools(self, shards: int) -> None:
+        """The workers run executions of so many shards; to be said before the first of them is heard."""
+        self._slots.shards = shards
+        for pool in self._slots.pools.values():
+            pool.shards = shards
+
     # Looking
 
     @property

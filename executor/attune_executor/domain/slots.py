@@ -43,6 +43,8 @@ class Slots:
     def __init__(self, publish_order: int, patience: Patience, timers: Timers) -> None:
         self.publish_order = publish_order
         self.pools: dict[str, WorkerPool] = {}
+        self.shards = 1
+        """Among how many the pools are divided."""
         self.draft = TurnDraft()
         """Of the turn under way."""
         self._patience = patience
@@ -91,7 +93,7 @@ class Slots:
         """The pool of this name, made where it is new."""
         pool = self.pools.get(name)
         if pool is None:
-            pool = self.pools[name] = WorkerPool(name)
+            pool = self.pools[name] = WorkerPool(name, shards=self.shards)
         return pool
 
     def holds(self, execution_id: int) -> bool:

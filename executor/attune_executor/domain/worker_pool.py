@@ -2,6 +2,7 @@
 
 from collections.abc import Container, Iterator
 from dataclasses import dataclass, field
+from math import ceil
 from typing import TYPE_CHECKING, Final
 
 from attune_executor.domain.workers import Heartbeat
@@ -27,6 +28,8 @@ class PoolWorker:
     slots: int
     draining: bool
     held: frozenset[int]
+    elsewhere: int = 0
+    """What it holds for other shards."""
     unanswered: int = 0
 
     @property
@@ -49,6 +52,10 @@ class WorkerPool:
     """Executions that are with draining workers, and in nobody's way."""
     ready: "dict[ActionQueue, None]" = field(default_factory=dict["ActionQueue", None])
     """Queues of the pool with something to start, in turn."""
+    shards: int = 1
+    """Among how many the slots are divided."""
+    elsewhere: int = 0
+    """Executions that workers hold for the other shards."""
     recent_seconds: float | None = None
     """How long the pool's executions take at present, smoothed."""
 
@@ -58,8 +65,13 @@ class WorkerPool:
         if not self.slots:
             return 0
         short = self.recent_seconds is not None and self.recent_seconds < _PREFETCH_BELOW_SECONDS
-        prefetch = max(1, self.slots // _PREFETCH_SHARE) if short else 0
-        return max(0, self.slots + prefetch - self.in_flight + len(self.leaving))
+        slots = self.slots if self.shards == 1 else self._slots_of_this_shard()
+        prefetch = max(1, slots // _PREFETCH_SHARE) if short else 0
+        return max(0, slots + prefetch - self.in_flight + len(self.leaving))
+
+    def _slots_of_this_shard(self) -> int:
+        """An equal share, which nobody can take away, or more where the other shards leave it unused."""
+        return max(ceil(self.slots / self.shards), self.slots - self.elsewhere)
 
     @property
     def idle_slots(self) -> int:
@@ -81,6 +93,8 @@ class WorkerPool:
             heartbeat.draining,
             frozenset(execution_id for execution_id, _ in heartbeat.held),
         )
+        if self.shards > 1:
+            worker.elsewhere = sum(execution_id not in active for execution_id in worker.held)
         self.workers[worker.name] = worker
         if worker.draining:
             self.leaving.update(execution_id for execution_id in worker.held if execution_id in active)
@@ -110,4 +124,6 @@ class WorkerPool:
         self.recent_seconds = seconds if recent is None else recent + _SMOOTHING * (seconds - recent)
 
     def _add_up(self) -> None:
-        self.slots = sum(worker.slots for worker in self.workers.values() if not worker.draining)
+        taking = [worker for worker in self.workers.values() if not worker.draining]
+        self.slots = sum(worker.slots for worker in taking)
+        self.elsewhere = sum(worker.elsewhere for worker in taking)

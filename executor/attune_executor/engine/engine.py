@@ -39,9 +39,11 @@ class Engine:
         clock: Clock,
         settings: TurnSettings | None = None,
         maintenance: Maintenance | None = None,
+        if_epoch: int | None = None,
     ) -> None:
         settings = settings or TurnSettings()
         self._owner = owner
+        self._if_epoch = if_epoch
         self._journal = journal
         self._broker = broker
         self._statistics = statistics
@@ -61,7 +63,7 @@ class Engine:
             JournalError: the database was away at the start.
             BrokerError: the broker was away at the start.
         """
-        ownership = await self._journal.acquire(self._owner)
+        ownership = await self._journal.acquire(self._owner, self._if_epoch)
         _log.info("shard acquired", shard=ownership.shard, owner=ownership.owner, epoch=ownership.epoch)
         self._dispatcher.confirmed_order = ownership.confirmed_order
         await self._loop.load(ownership)
@@ -170,9 +172,13 @@ class Engine:
             UnavailableError: the database is away.
         """
         stored = await self._stored(execution_id)
-        queue = None if stored is None else self._loop.manager.queue_of(stored.action_id)
-        if stored is None or queue is None:
-            return None if stored is None else ExecutionView(stored, None, None)
+        return None if stored is None else self.view(stored)
+
+    def view(self, stored: StoredExecution) -> ExecutionView:
+        """An execution as it was just read from the journal, with its place in the queue while it waits."""
+        queue = self._loop.manager.queue_of(stored.action_id)
+        if queue is None:
+            return ExecutionView(stored, None, None)
         position = queue.position(stored.group_key, stored.queue_order)
         if position == 0:
             return ExecutionView(stored, None, None)

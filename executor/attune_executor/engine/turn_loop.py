@@ -41,6 +41,7 @@ class TurnSettings:
         max_waiting_requests: requests that may wait for a turn before callers are told to come back.
         max_waiting_bytes: parameters that may wait for a turn; the database takes a turn in one message.
         id_block_size: execution ids reserved at a time.
+        shards: among how many the workers' slots are divided.
     """
 
     idle_turn_seconds: float = 2.0
@@ -49,6 +50,7 @@ class TurnSettings:
     max_waiting_requests: int = 50_000
     max_waiting_bytes: int = 64 * 1024 * 1024
     id_block_size: int = 10_000
+    shards: int = 1
 
 
 class TurnLoop:
@@ -111,6 +113,7 @@ class TurnLoop:
             now=self._clock.now(),
             patience=self._settings.patience,
         )
+        self.manager.share_pools(self._settings.shards)
         self.manager.set_emergency(emergency)
         self._statistics.replace(self.manager.queues())
         self._roll_call_at = 0.0

@@ -101,7 +101,7 @@ class AttuneProcesses:
         }
         self._port = free_port()
         self._config = folder / "config.yaml"
-        self._config.write_text(yaml.safe_dump({"api": {"port": self._port}, "policies": {"actions": dict(policies)}}))
+        self._config.write_text(yaml.safe_dump({"policies": {"actions": dict(policies)}}))
         self._processes: list[HostProcess] = []
 
     def __enter__(self) -> Self:
@@ -135,15 +135,18 @@ class AttuneProcesses:
         if process.stop() != 0:
             raise ProcessError(f"the database could not be migrated:\n{process.log()}")
 
-    def executor(self, ready_seconds: float = _READY_SECONDS) -> HostProcess:
-        """Start an executor and wait until it serves, for at most so long.
+    def executor(self, ready_seconds: float = _READY_SECONDS, *, port: int | None = None) -> HostProcess:
+        """Start an executor and wait until it serves, for at most so long, at ``url`` unless it gets another port.
 
         Raises:
             ProcessError: it does not.
         """
-        process = self._start("executor", ["attune-executor", "run", "--config", str(self._config)])
+        port = port or self._port
+        process = self._start(
+            "executor", ["attune-executor", "run", "--config", str(self._config)], {"ATTUNE__API__PORT": str(port)}
+        )
         deadline = time.monotonic() + ready_seconds
-        while not self._serving():
+        while not _serving(port):
             if not process.running or time.monotonic() > deadline:
                 raise ProcessError(
                     f"the executor ended, or does not serve after {ready_seconds:.0f} s:\n{process.log()}"
@@ -157,14 +160,15 @@ class AttuneProcesses:
         arguments = ["attune-worker", "--pool", pool, "--slots", str(slots), "--health-port", str(free_port())]
         return self._start(f"worker-{number}", arguments)
 
-    def _serving(self) -> bool:
-        try:
-            return httpx.get(f"{self.url}/readyz", timeout=2).is_success
-        except httpx.TransportError:
-            return False
-
-    def _start(self, name: str, arguments: Sequence[str]) -> HostProcess:
+    def _start(self, name: str, arguments: Sequence[str], environment: Mapping[str, str] | None = None) -> HostProcess:
         log = self._folder / f"{name}-{len(self._processes)}.log"
-        process = HostProcess(name, arguments, self._environment, log)
+        process = HostProcess(name, arguments, {**self._environment, **(environment or {})}, log)
         self._processes.append(process)
         return process
+
+
+def _serving(port: int) -> bool:
+    try:
+        return httpx.get(f"http://127.0.0.1:{port}/readyz", timeout=2).is_success
+    except httpx.TransportError:
+        return False

@@ -1,0 +1,87 @@
+"""What executors that share the shards ask of each other, beside the API and no part of it."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from http import HTTPStatus
+from typing import Final, Protocol
+
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route, Router
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from attune_executor.api.body_limit import BodyLimit
+from attune_executor.domain.submission import Cancellation, ExecutionRequest, Receipt, Refusal
+from attune_executor.engine.views import UnavailableError
+from attune_executor.ports.peers import Place
+from attune_executor.wire.peers import (
+    CANCEL,
+    PEER_PATH,
+    PLACE,
+    SUBMIT,
+    PeerMessageError,
+    decode_execution_id,
+    decode_requests,
+    encode,
+    encode_outcomes,
+)
+
+# Requests come in parts of half a megabyte, unless one alone is larger.
+_FRAME_BYTES: Final = 1024 * 1024
+
+
+class ShardsHere(Protocol):
+    """What this executor does for others; where the shard is not here, each raises UnavailableError."""
+
+    async def submit_here(self, requests: Sequence[ExecutionRequest]) -> Sequence[Receipt | Refusal]:
+        """Accept or refuse."""
+        ...
+
+    async def cancel_here(self, execution_id: int) -> Cancellation:
+        """End an execution."""
+        ...
+
+    async def place_here(self, execution_id: int) -> Place:
+        """Where an execution waits."""
+        ...
+
+
+class PeerGate:
+    """ASGI middleware: answers other executors itself and passes everything else on.
+
+    Args:
+        max_body_bytes: the longest body that the API takes.
+    """
+
+    def __init__(self, app: ASGIApp, here: ShardsHere, max_body_bytes: int) -> None:
+        self._app = app
+        self._peers = BodyLimit(_router(here), max_body_bytes + _FRAME_BYTES)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Choose by the path."""
+        mine = scope["type"] == "http" and scope["path"].startswith(f"{PEER_PATH}/")
+        await (self._peers if mine else self._app)(scope, receive, send)
+
+
+def _router(here: ShardsHere) -> Router:
+    async def submit(body: bytes) -> bytes:
+        return encode_outcomes(await here.submit_here(decode_requests(body)))
+
+    async def cancel(body: bytes) -> bytes:
+        return encode(await here.cancel_here(decode_execution_id(body)))
+
+    async def place(body: bytes) -> bytes:
+        return encode(await here.place_here(decode_execution_id(body)))
+
+    return Router([_route(SUBMIT, submit), _route(CANCEL, cancel), _route(PLACE, place)])
+
+
+def _route(path: str, answer: Callable[[bytes], Awaitable[bytes]]) -> Route:
+    async def endpoint(request: Request) -> Response:
+        try:
+            return Response(await answer(await request.body()), media_type="application/vnd.msgpack")
+        except PeerMessageError as error:
+            return PlainTextResponse(str(error), HTTPStatus.UNPROCESSABLE_ENTITY)
+        except UnavailableError as error:
+            return PlainTextResponse(str(error), HTTPStatus.SERVICE_UNAVAILABLE)
+
+    return Route(path, endpoint, methods=["POST"])

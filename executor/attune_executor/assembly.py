@@ -1,0 +1,70 @@
+"""One shard put together: its journal, broker, statistics and maintenance behind an engine."""
+
+from collections.abc import Callable, Sequence
+
+from attune_executor.adapters.clock import SystemClock
+from attune_executor.adapters.postgres import PostgresJournal, PostgresMaintenance
+from attune_executor.adapters.rabbitmq import RabbitMQBroker
+from attune_executor.domain.maintenance import MaintenanceRules
+from attune_executor.engine.engine import Engine
+from attune_executor.engine.local_shard import LocalShard
+from attune_executor.engine.maintenance import Maintenance
+from attune_executor.engine.statistics import Statistics
+from attune_executor.engine.turn_loop import TurnSettings
+from attune_executor.settings import Settings
+
+
+class ShardAssembly:
+    """Makes shards as the settings say.
+
+    Args:
+        owner: the name under which they are taken.
+        listeners: called when queues changed.
+    """
+
+    def __init__(self, settings: Settings, owner: str, listeners: Sequence[Callable[[], None]]) -> None:
+        self._settings = settings
+        self._owner = owner
+        self._listeners = listeners
+        self._clock = SystemClock()
+
+    async def open(self, number: int, if_epoch: int | None) -> LocalShard:
+        """The parts of a shard; nothing runs yet.
+
+        Raises:
+            JournalError: the database is away.
+        """
+        url = self._settings.database.url.get_secret_value()
+        options = self._settings.executor
+        journal = await PostgresJournal.open(url, shard=number)
+        statistics = Statistics(self._clock, journal.queue_stats() if options.queue.enable_metrics else None)
+        for listener in self._listeners:
+            statistics.on_change(listener)
+        broker = RabbitMQBroker(
+            self._settings.message_queue.url.get_secret_value(),
+            queue_type=self._settings.message_queue.queue_type,
+            shard=number,
+        )
+        maintaining = maintenance = None
+        if number == 0:
+            # The tables are everybody's; whoever owns the first shard looks after them.
+            maintaining = await PostgresMaintenance.open(url, journal.fence)
+            rules = MaintenanceRules(options.queue.enable_metrics, options.maintenance.execution_retention_days)
+            maintenance = Maintenance(maintaining, self._clock, rules)
+        engine = Engine(
+            self._owner,
+            journal,
+            broker,
+            statistics,
+            self._clock,
+            TurnSettings(shards=options.sharding.count),
+            maintenance=maintenance,
+            if_epoch=if_epoch,
+        )
+
+        async def close() -> None:
+            if maintaining is not None:
+                maintaining.close()
+            await journal.close()
+
+        return LocalShard(number, engine, journal, close)

@@ -1,0 +1,191 @@
+"""All shards as one: callers may ask any executor, whichever of them owns the shard of an action.
+
+What belongs to a shard of this executor goes to its engine, the rest to the owners' executors. Those never pass it on:
+where an owner has just changed, the caller is told to try again.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Protocol, TypeVar
+
+from attune_executor.domain.execution import TERMINAL, ExecutionStatus
+from attune_executor.domain.sharding import shard_of
+from attune_executor.domain.stats import QueueStats
+from attune_executor.domain.submission import Cancellation, ExecutionRequest, Receipt, Refusal
+from attune_executor.engine.engine import Engine
+from attune_executor.engine.views import EngineHealth, ExecutionView, UnavailableError
+from attune_executor.ports.journal import JournalError, StoredExecution
+from attune_executor.ports.peers import PeerError, Peers, Place
+
+_Answer = TypeVar("_Answer")
+
+
+class Shards(Protocol):
+    """Which shards are here, and where the others are."""
+
+    @property
+    def engines(self) -> Mapping[int, Engine]:
+        """Those that serve here."""
+        ...
+
+    @property
+    def remote_stats(self) -> Mapping[str, QueueStats]:
+        """The queues of the others, by action, about a second old."""
+        ...
+
+    def owner_url(self, shard: int) -> str | None:
+        """The API of the executor that owns a shard, unless it is this one."""
+        ...
+
+
+class ShardRouter:
+    """The engine of all shards, as the API and the intake see it.
+
+    Args:
+        find: looks an execution up in the database, whatever its shard; raises JournalError.
+    """
+
+    def __init__(
+        self, count: int, shards: Shards, peers: Peers, find: Callable[[int], Awaitable[StoredExecution | None]]
+    ) -> None:
+        self._count = count
+        self._shards = shards
+        self._peers = peers
+        self._find = find
+
+    async def submit(self, requests: Sequence[ExecutionRequest]) -> Sequence[Receipt | Refusal]:
+        """Accept or refuse requests, in order; what is accepted is durable when this returns.
+
+        Raises:
+            UnavailableError: not all are known to be accepted; retry with the same idempotency keys.
+        """
+        return await self._submit(requests, here_only=False)
+
+    async def submit_here(self, requests: Sequence[ExecutionRequest]) -> Sequence[Receipt | Refusal]:
+        """The same for shards that are here; raises UnavailableError where one of them is not."""
+        return await self._submit(requests, here_only=True)
+
+    async def _submit(self, requests: Sequence[ExecutionRequest], *, here_only: bool) -> Sequence[Receipt | Refusal]:
+        parts: dict[Engine | str, list[int]] = {}
+        for index, request in enumerate(requests):
+            where = self._where(shard_of(request.action_ref, self._count), here_only=here_only)
+            parts.setdefault(where, []).append(index)
+        if len(parts) == 1:
+            return await self._submit_to(next(iter(parts)), requests)
+        answers = await asyncio.gather(
+            *(self._submit_to(where, [requests[index] for index in indices]) for where, indices in parts.items()),
+            return_exceptions=True,
+        )
+        outcomes: dict[int, Receipt | Refusal] = {}
+        for indices, answer in zip(parts.values(), answers, strict=True):
+            if isinstance(answer, BaseException):
+                raise answer
+            outcomes.update(zip(indices, answer, strict=True))
+        return [outcomes[index] for index in range(len(requests))]
+
+    async def _submit_to(
+        self, where: Engine | str, requests: Sequence[ExecutionRequest]
+    ) -> Sequence[Receipt | Refusal]:
+        if isinstance(where, Engine):
+            return await where.submit(requests)
+        return await _asked(self._peers.submit(where, requests))
+
+    async def cancel(self, execution_id: int) -> Cancellation:
+        """Keep an execution from running, or have its worker stop it; durable when this returns.
+
+        Raises:
+            UnavailableError: not known to be cancelled; try again.
+        """
+        stored = await self._stored(execution_id)
+        if stored is None:
+            return Cancellation.UNKNOWN
+        if stored.status in TERMINAL:
+            return Cancellation.ENDED
+        where = self._where(shard_of(stored.action_ref, self._count), here_only=False)
+        if isinstance(where, Engine):
+            return await where.cancel(execution_id)
+        return await _asked(self._peers.cancel(where, execution_id))
+
+    async def cancel_here(self, execution_id: int) -> Cancellation:
+        """The same for a shard that is here; raises UnavailableError where it is not."""
+        stored = await self._stored(execution_id)
+        if stored is None:
+            return Cancellation.UNKNOWN
+        where = self._where(shard_of(stored.action_ref, self._count), here_only=True)
+        return await where.cancel(execution_id) if isinstance(where, Engine) else Cancellation.UNKNOWN
+
+    async def execution(self, execution_id: int) -> ExecutionView | None:
+        """One execution; its place in the queue is left out while nobody who can tell is reached.
+
+        Raises:
+            UnavailableError: the database is away.
+        """
+        stored = await self._stored(execution_id)
+        if stored is None:
+            return None
+        shard = shard_of(stored.action_ref, self._count)
+        engine = self._shards.engines.get(shard)
+        if engine is not None:
+            return engine.view(stored)
+        url = self._shards.owner_url(shard)
+        if url is None or stored.status is not ExecutionStatus.REQUESTED:
+            return ExecutionView(stored, None, None)
+        try:
+            place = await self._peers.place(url, execution_id)
+        except PeerError:
+            return ExecutionView(stored, None, None)
+        return ExecutionView(stored, *place)
+
+    async def place_here(self, execution_id: int) -> Place:
+        """Where an execution of a shard that is here waits."""
+        stored = await self._stored(execution_id)
+        engine = None if stored is None else self._shards.engines.get(shard_of(stored.action_ref, self._count))
+        if stored is None or engine is None:
+            return Place(None, None)
+        view = engine.view(stored)
+        return Place(view.queue_position, view.estimated_start_seconds)
+
+    def stats(self) -> Sequence[QueueStats]:
+        """Every queue: those that are here a fraction of a second old, the others about two."""
+        here = {each.action_ref: each for engine in self._shards.engines.values() for each in engine.stats()}
+        return tuple({**self._shards.remote_stats, **here}.values())
+
+    def stats_of(self, ref: str) -> QueueStats | None:
+        """One queue; None where the action is unknown."""
+        engine = self._shards.engines.get(shard_of(ref, self._count))
+        return self._shards.remote_stats.get(ref) if engine is None else engine.stats_of(ref)
+
+    def health(self) -> EngineHealth:
+        """Whether any engine turns that is here; without one this executor still passes on what it is asked."""
+        states = {number: engine.health() for number, engine in sorted(self._shards.engines.items())}
+        serving = [number for number, state in states.items() if state.serving]
+        troubles = [f"shard {number}: {state.detail}" for number, state in states.items() if not state.serving]
+        which = ", ".join(map(str, serving)) or "no"
+        return EngineHealth(
+            serving=bool(serving) or not states,
+            last_turn_age_seconds=max((state.last_turn_age_seconds for state in states.values()), default=0.0),
+            broker_connected=all(state.broker_connected for state in states.values()),
+            detail="; ".join([f"serving {which} of {self._count} shards", *troubles]),
+        )
+
+    def _where(self, shard: int, *, here_only: bool) -> Engine | str:
+        engine = self._shards.engines.get(shard)
+        if engine is not None:
+            return engine
+        url = None if here_only else self._shards.owner_url(shard)
+        if url is None:
+            raise UnavailableError(f"shard {shard} is changing its owner")
+        return url
+
+    async def _stored(self, execution_id: int) -> StoredExecution | None:
+        try:
+            return await self._find(execution_id)
+        except JournalError as error:
+            raise UnavailableError(str(error)) from error
+
+
+async def _asked(answer: Awaitable[_Answer]) -> _Answer:
+    try:
+        return await answer
+    except PeerError as error:
+        raise UnavailableError(str(error)) from error

@@ -1,0 +1,33 @@
+"""The other executors, asked for what only the owner of a shard can do."""
+
+from collections.abc import Sequence
+from typing import NamedTuple, Protocol
+
+from attune_executor.domain.submission import Cancellation, ExecutionRequest, Receipt, Refusal
+
+
+class Place(NamedTuple):
+    """Where an execution waits: its position from 1 at the head, and the seconds until it is expected to start."""
+
+    queue_position: int | None
+    estimated_start_seconds: float | None
+
+
+class PeerError(Exception):
+    """The other executor did not answer, or is not the owner any more: its answer is unknown."""
+
+
+class Peers(Protocol):
+    """Executors by the URL of their API. What is asked of one is never passed on by it. All raise PeerError."""
+
+    async def submit(self, url: str, requests: Sequence[ExecutionRequest]) -> Sequence[Receipt | Refusal]:
+        """Accept or refuse requests, in order, durably."""
+        ...
+
+    async def cancel(self, url: str, execution_id: int) -> Cancellation:
+        """End an execution of a shard that is there."""
+        ...
+
+    async def place(self, url: str, execution_id: int) -> Place:
+        """Where an execution of a shard that is there waits."""
+        ...

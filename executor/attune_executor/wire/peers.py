@@ -1,0 +1,79 @@
+"""What executors that share the shards say to each other, in MessagePack: the same types on both sides, exactly."""
+
+from collections.abc import Sequence
+from typing import Final, TypeVar
+
+from msgspec import DecodeError, Struct, msgpack
+
+from attune_executor.domain.submission import Cancellation, ExecutionRequest, Receipt, Refusal
+from attune_executor.ports.peers import Place
+
+PEER_PATH: Final = "/peer/v1"
+SUBMIT: Final = f"{PEER_PATH}/submit"
+CANCEL: Final = f"{PEER_PATH}/cancel"
+PLACE: Final = f"{PEER_PATH}/place"
+
+_Kind = TypeVar("_Kind")
+
+
+class PeerMessageError(Exception):
+    """What came is not what the other side sends: it is another release, or no executor."""
+
+
+class _Outcome(Struct, array_like=True):
+    receipt: Receipt | None
+    refusal: Refusal | None
+
+
+_requests: Final = msgpack.Decoder(list[ExecutionRequest])
+_outcomes: Final = msgpack.Decoder(list[_Outcome])
+_execution_id: Final = msgpack.Decoder(int)
+_cancellation: Final = msgpack.Decoder(Cancellation)
+_place: Final = msgpack.Decoder(Place)
+encode: Final = msgpack.encode
+"""An execution's id, a cancellation, a place or requests."""
+
+
+def encode_outcomes(outcomes: Sequence[Receipt | Refusal]) -> bytes:
+    """Answers, in order."""
+    return msgpack.encode(
+        [_Outcome(outcome, None) if isinstance(outcome, Receipt) else _Outcome(None, outcome) for outcome in outcomes]
+    )
+
+
+def decode_requests(body: bytes) -> Sequence[ExecutionRequest]:
+    """Requests; raises PeerMessageError."""
+    return _decoded(_requests, body)
+
+
+def decode_outcomes(body: bytes) -> Sequence[Receipt | Refusal]:
+    """Answers, in order; raises PeerMessageError."""
+    outcomes: list[Receipt | Refusal] = []
+    for outcome in _decoded(_outcomes, body):
+        answer = outcome.receipt or outcome.refusal
+        if answer is None:
+            raise PeerMessageError("an answer that is neither a receipt nor a refusal")
+        outcomes.append(answer)
+    return outcomes
+
+
+def decode_execution_id(body: bytes) -> int:
+    """An execution's id; raises PeerMessageError."""
+    return _decoded(_execution_id, body)
+
+
+def decode_cancellation(body: bytes) -> Cancellation:
+    """What a cancel came to; raises PeerMessageError."""
+    return _decoded(_cancellation, body)
+
+
+def decode_place(body: bytes) -> Place:
+    """Where an execution waits; raises PeerMessageError."""
+    return _decoded(_place, body)
+
+
+def _decoded(decoder: msgpack.Decoder[_Kind], body: bytes) -> _Kind:
+    try:
+        return decoder.decode(body)
+    except (DecodeError, UnicodeDecodeError) as error:
+        raise PeerMessageError(str(error)) from error

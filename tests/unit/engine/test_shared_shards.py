@@ -1,0 +1,190 @@
+"""Executors that share shards, on the ports in memory: who comes and goes, and how callers reach every action."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import asynccontextmanager
+
+import pytest
+
+from attune_executor.adapters.memory import (
+    JournalStore,
+    ManualClock,
+    MemoryBroker,
+    MemoryJournal,
+    MemoryMembership,
+    MemoryQueueStatsRepository,
+)
+from attune_executor.domain.policy import QueuePolicy
+from attune_executor.domain.sharding import shard_of
+from attune_executor.domain.submission import Cancellation, ExecutionRequest, Receipt, Refusal
+from attune_executor.engine.engine import Engine
+from attune_executor.engine.local_shard import LocalShard
+from attune_executor.engine.shard_router import ShardRouter
+from attune_executor.engine.shared_shards import SharedShards
+from attune_executor.engine.statistics import Statistics
+from attune_executor.engine.turn_loop import TurnSettings
+from attune_executor.engine.views import UnavailableError
+from attune_executor.ports.membership import Member
+from attune_executor.ports.peers import PeerError, Place
+
+COUNT = 4
+ALIVE_SECONDS = 0.4
+REFS = [f"core.action{number}" for number in range(12)]
+POLICIES = {ref: QueuePolicy(concurrency=1) for ref in REFS}
+
+
+class World:
+    """The database and the broker, and the executors that come and go; they are each other's peers."""
+
+    def __init__(self) -> None:
+        self.store = JournalStore()
+        self.membership = MemoryMembership(self.store, alive_seconds=ALIVE_SECONDS)
+        self.clock = ManualClock()
+        self.executors: dict[str, tuple[SharedShards, ShardRouter]] = {}
+
+    def opener(self, owner: str) -> Callable[[int, int | None], "asyncio.Future[LocalShard]"]:
+        async def open_shard(number: int, if_epoch: int | None) -> LocalShard:
+            journal = MemoryJournal(self.store, number)
+            statistics = Statistics(self.clock, MemoryQueueStatsRepository(self.store), coalesce_seconds=0.01)
+            settings = TurnSettings(idle_turn_seconds=0.02, roll_call_seconds=0.05, shards=COUNT)
+            engine = Engine(owner, journal, MemoryBroker(), statistics, self.clock, settings, if_epoch=if_epoch)
+
+            async def close() -> None:
+                """There is nothing to close."""
+
+            return LocalShard(number, engine, journal, close)
+
+        return lambda number, if_epoch: asyncio.ensure_future(open_shard(number, if_epoch))
+
+    @asynccontextmanager
+    async def executor(self, name: str) -> AsyncGenerator[tuple[SharedShards, ShardRouter]]:
+        await self.membership.fix_count(COUNT)
+        shards = SharedShards(
+            Member(name, name), self.membership, COUNT, self.opener(name), POLICIES, None, interval_seconds=0.05
+        )
+        router = ShardRouter(COUNT, shards, self, MemoryJournal(self.store).execution)
+        self.executors[name] = shards, router
+        await shards.start()
+        try:
+            yield shards, router
+        finally:
+            del self.executors[name]
+            await shards.stop()
+
+    def owned(self) -> dict[str, list[int]]:
+        return {name: sorted(shards.engines) for name, (shards, _) in self.executors.items()}
+
+    def even(self) -> bool:
+        sizes = [len(numbers) for numbers in self.owned().values()]
+        known = all(
+            number in shards.engines or shards.owner_url(number) is not None
+            for shards, _ in self.executors.values()
+            for number in range(COUNT)
+        )
+        return known and sum(sizes) == COUNT and max(sizes) - min(sizes) <= 1
+
+    def _peer(self, url: str) -> ShardRouter:
+        if url not in self.executors:
+            raise PeerError(f"{url} does not answer")
+        return self.executors[url][1]
+
+    async def submit(self, url: str, requests: Sequence[ExecutionRequest]) -> Sequence[Receipt | Refusal]:
+        try:
+            return await self._peer(url).submit_here(requests)
+        except UnavailableError as error:
+            raise PeerError(str(error)) from error
+
+    async def cancel(self, url: str, execution_id: int) -> Cancellation:
+        return await self._peer(url).cancel_here(execution_id)
+
+    async def place(self, url: str, execution_id: int) -> Place:
+        return await self._peer(url).place_here(execution_id)
+
+
+@pytest.fixture
+def world() -> World:
+    return World()
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(10):
+        while not condition():
+            await asyncio.sleep(0.005)
+
+
+async def test_one_alone_takes_all_and_a_second_gets_its_half(world: World) -> None:
+    async with world.executor("one"):
+        assert world.owned() == {"one": [0, 1, 2, 3]}
+        async with world.executor("two"):
+            await until(world.even)
+            epochs = [world.store.shards[number].epoch for number in range(COUNT)]
+            await asyncio.sleep(0.5)
+            assert [world.store.shards[number].epoch for number in range(COUNT)] == epochs
+        await until(lambda: world.owned() == {"one": [0, 1, 2, 3]})
+
+
+async def test_whoever_is_asked_all_actions_are_reached(world: World) -> None:
+    async with world.executor("one") as (_, router), world.executor("two") as (_, other):
+        await until(world.even)
+        assert len({shard_of(ref, COUNT) for ref in REFS}) == COUNT
+        for asked in (router, other):
+            receipts = await asked.submit([ExecutionRequest(ref, b"{}") for ref in [*REFS, "core.unknown"]])
+            assert [receipt.action_ref for receipt in receipts] == [*REFS, "core.unknown"]
+            assert [type(receipt) for receipt in receipts] == [*[Receipt] * len(REFS), Refusal]
+        for receipt in receipts[:-1]:
+            assert isinstance(receipt, Receipt)
+            for asked in (router, other):
+                view = await asked.execution(receipt.execution_id)
+                assert view is not None
+                assert view.queue_position == 2
+            assert await router.cancel(receipt.execution_id) is Cancellation.CANCELLED
+            assert await other.cancel(receipt.execution_id) is Cancellation.ENDED
+        for asked in (router, other):
+            await until(lambda asked=asked: sum(each.total_enqueued for each in asked.stats()) == 2 * len(REFS))
+            assert all(asked.stats_of(ref) is not None for ref in REFS)
+            assert asked.stats_of("core.unknown") is None
+        assert await router.execution(10**6) is None
+        assert await router.cancel(10**6) is Cancellation.UNKNOWN
+
+
+async def test_what_is_asked_of_a_peer_is_not_passed_on(world: World) -> None:
+    async with world.executor("one") as (shards, router), world.executor("two"):
+        await until(world.even)
+        away = next(ref for ref in REFS if shard_of(ref, COUNT) not in shards.engines)
+        with pytest.raises(UnavailableError, match="changing its owner"):
+            await router.submit_here([ExecutionRequest(away, b"{}")])
+
+
+async def test_a_robbed_engine_is_given_up_and_the_rest_goes_on(world: World) -> None:
+    async with world.executor("one") as (shards, router):
+        await MemoryJournal(world.store, 2).acquire("somebody")
+        await until(lambda: sorted(shards.engines) == [0, 1, 3])
+        ref = next(ref for ref in REFS if shard_of(ref, COUNT) == 2)
+        with pytest.raises(UnavailableError):
+            await router.submit([ExecutionRequest(ref, b"{}")])
+        # Somebody writes nothing more: after a while the shard is free.
+        await until(lambda: sorted(shards.engines) == [0, 1, 2, 3])
+        assert isinstance((await router.submit([ExecutionRequest(ref, b"{}")]))[0], Receipt)
+
+
+async def test_an_outage_of_the_database_moves_nothing(world: World) -> None:
+    async with world.executor("one") as (shards, router):
+        world.store.away = True
+        await asyncio.sleep(ALIVE_SECONDS)
+        with pytest.raises(UnavailableError):
+            await router.execution(1)
+        world.store.away = False
+        await until(lambda: all(engine.health().serving for engine in shards.engines.values()))
+        assert world.owned() == {"one": [0, 1, 2, 3]}
+        assert router.health().serving
+
+
+async def test_policies_are_in_force_wherever_their_shard_comes(world: World) -> None:
+    async with world.executor("one") as (one, _), world.executor("two") as (two, _):
+        await until(world.even)
+        for shards in (one, two):
+            await shards.set_policy("core.new", QueuePolicy(concurrency=7))
+            await shards.remove_policy(REFS[0])
+            assert shards.policies() == {**{ref: POLICIES[ref] for ref in REFS[1:]}, "core.new": QueuePolicy(7)}
+        declared = {ref for each in (one, two) for engine in each.engines.values() for ref in engine.policies()}
+        assert declared == {*REFS[1:], "core.new"}
