@@ -9,8 +9,10 @@ from pydantic import BaseModel, ConfigDict, Field
 from attune_executor.api.errors import invalid
 from attune_executor.domain.submission import ExecutionRequest
 from attune_executor.wire.requests import (
+    KEY_PATTERN,
     MAX_KEY_LENGTH,
     NO_PARAMETERS,
+    TEXT_PATTERN,
     ActionRef,
     Key,
     RequestedExecution,
@@ -40,13 +42,20 @@ class SubmissionOne(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    action_ref: str = Field(min_length=1, max_length=253, description="The action to run.", examples=["core.http.get"])
+    action_ref: str = Field(
+        min_length=1,
+        max_length=253,
+        description="The action to run.",
+        examples=["core.http.get"],
+        json_schema_extra={"pattern": TEXT_PATTERN},
+    )
     parameters: dict[str, Any] = Field(default_factory=dict[str, Any], description="Its parameters.")
     idempotency_key: str | None = Field(
         default=None,
         min_length=1,
         max_length=MAX_KEY_LENGTH,
         description="However often it is submitted under one key, it is one execution.",
+        json_schema_extra={"pattern": KEY_PATTERN},
     )
 
 

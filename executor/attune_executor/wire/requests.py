@@ -16,13 +16,12 @@ DERIVED_KEY_PREFIX: Final = "amqp:"
 _MAX_MESSAGE_ID_LENGTH: Final = 200
 
 # What a database text can hold: everything but control characters, NUL above all.
-_TEXT: Final = r"[^\x00-\x1f\x7f]*$"
+TEXT_PATTERN: Final = r"^[^\x00-\x1f\x7f]*$"
+KEY_PATTERN: Final = f"^(?!{DERIVED_KEY_PREFIX}){TEXT_PATTERN[1:]}"
 
-ActionRef: TypeAlias = Annotated[str, Meta(min_length=1, max_length=253, pattern=f"^{_TEXT}")]
-Key: TypeAlias = Annotated[
-    str, Meta(min_length=1, max_length=MAX_KEY_LENGTH, pattern=f"^(?!{DERIVED_KEY_PREFIX}){_TEXT}")
-]
-_MessageId: TypeAlias = Annotated[str, Meta(max_length=_MAX_MESSAGE_ID_LENGTH, pattern=f"^{_TEXT}")]
+ActionRef: TypeAlias = Annotated[str, Meta(min_length=1, max_length=253, pattern=TEXT_PATTERN)]
+Key: TypeAlias = Annotated[str, Meta(min_length=1, max_length=MAX_KEY_LENGTH, pattern=KEY_PATTERN)]
+_MessageId: TypeAlias = Annotated[str, Meta(max_length=_MAX_MESSAGE_ID_LENGTH, pattern=TEXT_PATTERN)]
 
 
 class RequestedExecution(Struct, frozen=True, forbid_unknown_fields=True, gc=False, omit_defaults=True):
