@@ -209,7 +209,14 @@ class Connection:
             if mark.channel == self._channel:
                 self.forget_up_to(mark.tag)
 
-        await self._process.call("acknowledge", effect, BrokerError)
+        try:
+            await self._process.call("acknowledge", effect, BrokerError)
+        except BrokerError:
+            # The port's promise: what could not be acknowledged is delivered again, on another channel.
+            self.lose_session()
+            self.reconnect()
+            self._exchange.pump()
+            raise
 
     def forget_up_to(self, tag: int) -> None:
         """The reports up to this one are acknowledged."""

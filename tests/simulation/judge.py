@@ -56,6 +56,7 @@ class Judge:
                     assert first == row.execution_id, f"two executions for the key {row.idempotency_key}"
             # What an operator has ended the journal leaves alone, whatever a turn says that was decided before.
             self.ledger.apply(_without(record, self._by_operator), decided_at)
+            self.ledger.turn_over()
             for row in record.finished:
                 self._ended_at.setdefault(row.execution_id, self.now())
 
@@ -135,4 +136,3 @@ def _without(record: TurnRecord, ids: set[int]) -> TurnRecord:
         finished=[row for row in record.finished if row.execution_id not in ids],
         cancelling=[execution_id for execution_id in record.cancelling if execution_id not in ids],
     )
-

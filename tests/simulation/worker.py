@@ -62,8 +62,14 @@ class SimulatedWorker:
         mark = DeliveryMark(self._session, self._tag)
         self._unacknowledged[mark] = message
         assignments = [
-            Assignment(each.execution_id, each.attempt, each.action_ref, each.parameters, each.timeout_seconds,
-                       each.at_most_once)
+            Assignment(
+                each.execution_id,
+                each.attempt,
+                each.action_ref,
+                each.parameters,
+                each.timeout_seconds,
+                each.at_most_once,
+            )
             for each in message.dispatches
         ]
         now = self._judge.now()

@@ -100,6 +100,9 @@ class World:
         except (JournalError, BrokerError):
             # Fenced, or the world was away when it started: it exits.
             process.alive = False
+        except AssertionError as violation:
+            process.alive = False
+            self.judge.violation = self.judge.violation or violation
         finally:
             declaring.cancel()
             self.loop.call_later(self.random.random() * 2, connection.close)
@@ -236,9 +239,7 @@ class World:
         """An operator ends something by hand, or switches an action off for a moment."""
         if self.random.random() < 0.5:
             open_ids = [
-                execution_id
-                for execution_id, row in self.store.executions.items()
-                if row.stored.status not in TERMINAL
+                execution_id for execution_id, row in self.store.executions.items() if row.stored.status not in TERMINAL
             ]
             if open_ids:
                 execution_id = self.random.choice(open_ids)

@@ -15,14 +15,14 @@ concurrencies = st.integers(1, 3)
 _lengths = st.integers(0, 6)
 _pools = st.sampled_from(POOLS)
 _queue_timeouts = st.sampled_from((None, 0.5, 5.0, 60.0))
-_execution_timeouts = st.sampled_from((None, 10.0))
+_execution_timeouts = st.sampled_from((None, 10.0, 10.0))
 _group_bys = st.sampled_from(((), (GROUP_PARAMETER,)))
 _rate_limits = st.none() | st.builds(
     RateLimit, max_executions=st.integers(1, 3), window_seconds=st.sampled_from((1.0, 10.0, 300.0))
 )
 _retries = st.builds(
     RetryPolicy,
-    max_attempts=st.integers(1, 3),
+    max_attempts=st.sampled_from((1, 2, 3, 3)),
     delay_seconds=st.sampled_from((0.0, 7.0)),
     worker_lost=st.sampled_from(WorkerLost),
 )

@@ -61,9 +61,15 @@ class Action:
     rate_known_since: float = float("-inf")
     widest_rate_window: float = 0.0
     timeout_changed_at: float = float("-inf")
+    earlier_in_turn: list[QueuePolicy] = field(default_factory=list[QueuePolicy])
+    """Policies that a command of the open turn may have met before they were changed."""
+
+    def met_in_turn(self) -> list[QueuePolicy]:
+        return [*self.earlier_in_turn, self.policy]
 
     def change(self, policy: QueuePolicy, now: float) -> None:
         earlier, self.policy, self.governed = self.policy, policy, True
+        self.earlier_in_turn.append(earlier)
         if policy.rate_limit != earlier.rate_limit:
             remembered = 0.0 if earlier.rate_limit is None else earlier.rate_limit.window_seconds
             self.rate_known_since = max(self.rate_known_since, now - remembered)
@@ -117,7 +123,8 @@ class Ledger:
         for row in record.postponed:
             fate = self._running(row.execution_id)
             self._fail(fate, row.failures)
-            assert row.retry_at == now + self.actions[fate.ref].policy.retry.delay_seconds, "not the policy's delay"
+            delays = {policy.retry.delay_seconds for policy in self.actions[fate.ref].met_in_turn()}
+            assert row.retry_at in {now + delay for delay in delays}, "not the policy's delay"
             fate.postponed_until = row.retry_at
         for row in record.started:
             fate = self._running(row.execution_id)
@@ -133,6 +140,11 @@ class Ledger:
         assert record.publish_order >= self.publish_order, "publish orders go back"
         self.publish_order = record.publish_order
         return pools
+
+    def turn_over(self) -> None:
+        """The next turn knows the policies as they are now alone."""
+        for action in self.actions.values():
+            action.earlier_in_turn.clear()
 
     def told(self, execution_id: int, status: ExecutionStatus) -> None:
         """The manager knows of what the operator ended."""
@@ -176,7 +188,8 @@ class Ledger:
     def _fail(self, fate: Fate, failures: int) -> None:
         if failures != fate.failures:
             assert failures == fate.failures + 1
-            assert failures < self.actions[fate.ref].policy.retry.max_attempts, "more attempts than the policy allows"
+            attempts = max(policy.retry.max_attempts for policy in self.actions[fate.ref].met_in_turn())
+            assert failures < attempts, "more attempts than the policy allows"
             fate.failures = failures
 
     def _dispatch_again(self, row: Dispatched, now: float) -> None:
@@ -187,8 +200,8 @@ class Ledger:
         if fate.postponed_until is not None:
             assert now >= fate.postponed_until, "dispatched before its delay is over"
         elif failures == fate.failures:
-            lost = self.actions[fate.ref].policy.retry.worker_lost
-            assert lost is WorkerLost.RETRY, "run again after its worker was lost, which its policy forbids"
+            lost = {policy.retry.worker_lost for policy in self.actions[fate.ref].met_in_turn()}
+            assert WorkerLost.RETRY in lost, "run again after its worker was lost, which its policy forbids"
         assert row.attempt - 1 - row.failures < MAX_WORKERS_LOST, "it takes down worker after worker"
         fate.attempt, fate.started, fate.postponed_until, fate.since = row.attempt, False, None, now
 

@@ -142,12 +142,24 @@ class QueueMachine(RuleBasedStateMachine):
 
     # What workers report
 
-    @rule(data=st.data(), count=st.integers(1, 4))
-    def finish(self, data: st.DataObject, count: int) -> None:
+    @rule(
+        data=st.data(),
+        count=st.integers(1, 4),
+        status=st.sampled_from((ExecutionStatus.SUCCEEDED, ExecutionStatus.FAILED)),
+    )
+    def finish(self, data: st.DataObject, count: int, status: ExecutionStatus) -> None:
         for _ in range(count):
             fate = self._any(data, [fate for fate in self.rig.ledger.fates.values() if fate.with_worker])
             if fate is not None:
-                self._complete(fate, fate.attempt, ExecutionStatus.SUCCEEDED)
+                self._complete(fate, fate.attempt, status)
+
+    @rule()
+    def start_all(self) -> None:
+        self.rig.enter(Phase.REPORTS)
+        for fate in self.rig.ledger.active():
+            started = Started(fate.execution_id, fate.attempt, f"{fate.pool}-1", self.rig.now)
+            self.rig.manager.notify_started(started, self.rig.now)
+            self.rig.turn.touch(fate.execution_id)
 
     @rule(data=st.data(), status=st.sampled_from(sorted(TERMINAL)), back=st.integers(0, 2), times=st.integers(1, 2))
     def report_end(self, data: st.DataObject, status: ExecutionStatus, back: int, times: int) -> None:
@@ -251,11 +263,15 @@ class QueueMachine(RuleBasedStateMachine):
         self.rig.close()
         self.rig.confirmed_order = self.rig.ledger.publish_order
 
-    @rule(fate=st.sampled_from(turns.Fate))
-    def crash(self, fate: turns.Fate) -> None:
+    @rule(fate=st.sampled_from(turns.Fate), answered=st.booleans())
+    def crash(self, fate: turns.Fate, answered: bool) -> None:
+        """A new manager; its first roll call may be answered as the last one was."""
+        heartbeats = [announced.heartbeat for announced in self.rig.fleet.workers.values()]
         self.rig.close(fate)
         if fate is turns.Fate.ANSWERED:
             self.rig.rebuild()
+        for heartbeat in heartbeats if answered else ():
+            self._hear(heartbeat)
 
     def teardown(self) -> None:
         """Let everything end: with workers that work, nothing is left."""

@@ -192,6 +192,7 @@ class Rig:
             assert receipt.queue_position == (ahead if fate.waits else 0), "a receipt names another place"
 
     def _new_turn(self) -> OpenTurn:
+        self.ledger.turn_over()
         return OpenTurn({ref: len(self.ledger.waiting(ref)) for ref in self.ledger.actions})
 
 

@@ -1,0 +1,146 @@
+"""Managers with one bug each, for the machine to find: a proof that finds nothing must be able to."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+from unittest.mock import patch
+
+from attune_executor.domain.action_queue import ActionQueue, Group
+from attune_executor.domain.queue_manager import ExecutionQueueManager
+from attune_executor.domain.rate_meter import RateMeter
+from attune_executor.domain.slots import Slots
+from attune_executor.domain.turn_draft import TurnDraft
+from attune_executor.domain.waiting_line import WaitingLine
+from attune_executor.domain.worker_pool import WorkerPool
+
+
+def _nothing(*_: Any, **__: Any) -> None:
+    return None
+
+
+def _settle_one_too_many(queue: ActionQueue, group: Group) -> None:
+    if group.waiting and group.active_count <= queue.policy.concurrency:
+        queue.ready.setdefault(group)
+    else:
+        queue.ready.pop(group, None)
+        if not group.waiting and not group.active_count and queue.groups.get(group.key) is group:
+            del queue.groups[group.key]
+
+
+def _take_the_second(line: WaitingLine) -> int:
+    first = _popleft(line)
+    if not line:
+        return first
+    second = _popleft(line)
+    chunk = line._chunks[0] if line._chunks else None
+    if chunk is None or chunk.head == 0:
+        return first
+    chunk.head -= 1
+    chunk.ids[chunk.head] = first
+    chunk.live += 1
+    line._length += 1
+    return second
+
+
+_popleft = WaitingLine.popleft
+
+
+def _forget_to_touch(original: Callable[..., Any]) -> Callable[..., Any]:
+    def restart(slots: Slots, execution_id: int, active: Any, now: float) -> None:
+        original(slots, execution_id, active, now)
+        slots.draft.touched.pop(active.queue.action_id, None)
+
+    return restart
+
+
+def _any_completion(original: Callable[..., Any]) -> Callable[..., Any]:
+    def completed(slots: Slots, finished: Any, now: float) -> bool:
+        active = slots._active.get(finished.execution_id)
+        attempt = finished.attempt if active is None else active.attempt
+        return original(slots, finished._replace(attempt=attempt), now)
+
+    return completed
+
+
+def _one_attempt_more(original: Callable[..., Any]) -> Callable[..., Any]:
+    def runs_again(slots: Slots, execution_id: int, active: Any, now: float) -> bool:
+        active.failures -= 1
+        again = original(slots, execution_id, active, now)
+        active.failures += 1
+        return again
+
+    return runs_again
+
+
+def _twice(original: Callable[..., Any]) -> Callable[..., Any]:
+    def finished(draft: TurnDraft, row: Any) -> None:
+        original(draft, row)
+        original(draft, row)
+
+    return finished
+
+
+def _leak(original: Callable[..., Any]) -> Callable[..., Any]:
+    def release(slots: Slots, execution_id: int, active: Any, now: float) -> None:
+        original(slots, execution_id, active, now)
+        active.pool.in_flight += 1
+
+    return release
+
+
+def _one_off(original: Callable[..., Any]) -> Callable[..., Any]:
+    def position(line: WaitingLine, queue_order: int) -> int:
+        place = original(line, queue_order)
+        return place + 1 if place > 1 else place
+
+    return position
+
+
+def _lost_marks(original: Callable[..., Any]) -> Callable[..., Any]:
+    def restore(manager: ExecutionQueueManager, *args: Any, **kwargs: Any) -> None:
+        original(manager, *args, **{**kwargs, "rate_marks": ()})
+
+    return restore
+
+
+def _always(*_: Any) -> int:
+    return 1
+
+
+def _much_room(pool: WorkerPool) -> int:
+    return 100 if pool.slots else 0
+
+
+PLANTED: dict[str, tuple[type[object], str, Any]] = {
+    "limit: one more than the concurrency": (ActionQueue, "settle", _settle_one_too_many),
+    "order: the second before the head": (WaitingLine, "popleft", _take_the_second),
+    "conservation: an end is written twice": (TurnDraft, "finished", _twice(TurnDraft.finished)),
+    "conservation: a cancelled one keeps its place": (ExecutionQueueManager, "_leave", lambda *_: True),  # noqa: ARG005
+    "idling: nobody looks at the queue of a freed slot": (Slots, "_release", _forget_to_touch(Slots._release)),
+    "idling: a rate limit's timer is not set": (RateMeter, "next_at", lambda _: 1e12),
+    "rate: every dispatch is allowed": (RateMeter, "available", _always),
+    "rate: a crash forgets what was counted": (
+        ExecutionQueueManager,
+        "restore_action",
+        _lost_marks(ExecutionQueueManager.restore_action),
+    ),
+    "pool: more than its slots": (WorkerPool, "room", property(_much_room)),
+    "counters: a pool leaks": (Slots, "_release", _leak(Slots._release)),
+    "duplicates: a stale report ends a later attempt": (Slots, "completed", _any_completion(Slots.completed)),
+    "retries: one attempt more": (Slots, "_runs_again", _one_attempt_more(Slots._runs_again)),
+    "timeouts: nobody watches the heads": (ExecutionQueueManager, "_watch_heads", _nothing),
+    "cancels: not written": (TurnDraft, "cancelling", _nothing),
+    "lost: nobody is missed": (Slots, "_lost", _nothing),
+    "hung: nobody is stopped": (Slots, "_hung", _nothing),
+    "positions: one off": (WaitingLine, "position", _one_off(WaitingLine.position)),
+    "bound: the queue is never full": (ExecutionQueueManager, "_full", _nothing),
+}
+"""By what they break: the class, the name of the method, and what to put there."""
+
+
+@contextmanager
+def planted(name: str) -> Iterator[None]:
+    """While this lasts, every manager has the bug."""
+    owner, attribute, replacement = PLANTED[name]
+    with patch.object(owner, attribute, replacement):
+        yield
