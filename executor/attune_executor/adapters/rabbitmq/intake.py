@@ -74,7 +74,7 @@ class RequestIntake:
         queue_type: QueueType,
         max_executions: int,
         max_bytes: int,
-        prefetch: int = 250,
+        prefetch: int = 500,
     ) -> None:
         self._engine = engine
         self._max_executions = max_executions
