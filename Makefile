@@ -42,7 +42,7 @@ test: .venv check ## Every test: unit, contract, integration, cluster; starts an
 	@$(RUN) pytest
 
 test-full: .venv ## The proofs that search, in full: hours rather than minutes
-	@$(RUN) pytest --full --timeout=0 tests/unit tests/contract tests/integration
+	@$(RUN) pytest --full --timeout=0 tests/unit tests/simulation tests/contract tests/integration
 
 check: .venv ## Lint, formatting, types, import contracts
 	@$(RUN) ruff check

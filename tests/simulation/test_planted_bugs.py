@@ -1,0 +1,83 @@
+"""The simulation finds what a crash, a lost answer or a second owner would do to an engine that is careless."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+from unittest.mock import patch
+
+import pytest
+
+from attune_executor.adapters.memory import MemoryJournal
+from attune_executor.domain.slots import Slots
+from attune_executor.engine.completion_listener import CompletionListener
+from attune_executor.engine.dispatcher import Dispatcher
+from attune_executor.engine.inbox import Batch, Inbox, Submission
+from attune_executor.engine.turn_loop import TurnLoop
+from attune_executor.ports.broker import Dispatch, WorkerReport
+from simulation.exchange import Connection
+from simulation.journal import SimulatedJournal
+from simulation.world import simulate
+
+_SEEDS = 300
+
+
+def _acknowledge_at_once(original: Callable[[Connection, WorkerReport], None]) -> Callable[..., None]:
+    def deliver(connection: Connection, report: WorkerReport) -> None:
+        original(connection, report)
+        if connection._unacknowledged:
+            connection.forget_up_to(connection._unacknowledged[-1][0])
+
+    return deliver
+
+
+def _publish_first(original: Callable[..., Any]) -> Callable[..., Any]:
+    async def commit(journal: SimulatedJournal, turn: Any) -> Mapping[int, bytes]:
+        for row in turn.accepted:
+            if row.dispatch_order is not None:
+                journal._judge.published(Dispatch(row.execution_id, row.action_ref, 1, "default", row.parameters))
+        return await original(journal, turn)
+
+    return commit
+
+
+async def _serve_on(loop: TurnLoop, _: Any) -> None:
+    loop.serving = True
+
+
+def _nothing(*_: Any, **__: Any) -> None:
+    return None
+
+
+def _only_up(journal: MemoryJournal) -> None:
+    journal.store.check_up()
+
+
+def _forget_keys(_: Batch) -> list[str]:
+    return []
+
+
+PLANTED: dict[str, tuple[type[object], str, Any]] = {
+    "acknowledged before the commit": (Connection, "deliver", _acknowledge_at_once(Connection.deliver)),
+    "published before the commit": (SimulatedJournal, "commit", _publish_first(SimulatedJournal.commit)),
+    "not fenced": (MemoryJournal, "check_owner", _only_up),
+    "memory kept after a commit whose outcome is unknown": (TurnLoop, "_load_until_done", _serve_on),
+    "reports of a failed turn dropped": (Inbox, "put_back", _nothing),
+    "keys not looked up": (Batch, "idempotency_keys", _forget_keys),
+    "what is lost is not missed": (Slots, "_lost", _nothing),
+    "dispatches forgotten": (Dispatcher, "enqueue", _nothing),
+    "callers not answered": (Submission, "answer_with", _nothing),
+    "reports not heard": (CompletionListener, "on_report", _nothing),
+}
+"""By what they break: the class, the name of the method, and what to put there."""
+
+
+@pytest.mark.parametrize("name", PLANTED)
+@pytest.mark.timeout(0)
+def test_a_planted_bug_is_found(name: str) -> None:
+    owner, attribute, replacement = PLANTED[name]
+    with patch.object(owner, attribute, replacement):
+        for seed in range(_SEEDS):
+            try:
+                simulate(seed)
+            except AssertionError:
+                return
+    raise AssertionError(f"{_SEEDS} seeds, and not one shows it")
