@@ -4,10 +4,9 @@ For a while everything fails; then nothing does, and all that was accepted has t
 """
 
 import asyncio
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Generator
+from contextlib import ExitStack, contextmanager
 from random import Random
-from types import ModuleType
 from typing import Final
 from unittest.mock import patch
 
@@ -297,14 +296,9 @@ def simulate(seed: int) -> World:
 
 
 @contextmanager
-def _dice_and_time(world: World) -> Iterator[None]:
-    modules: tuple[ModuleType, ...] = (turn_loop, statistics, memory_journal)
-    patches = [patch.object(module, "monotonic", world.loop.time) for module in modules]
-    patches.append(patch.object(backoff, "random", world.random))
-    for each in patches:
-        each.start()
-    try:
+def _dice_and_time(world: World) -> Generator[None]:
+    with ExitStack() as patches:
+        for module in (turn_loop, statistics, memory_journal):
+            patches.enter_context(patch.object(module, "monotonic", world.loop.time))
+        patches.enter_context(patch.object(backoff, "random", world.random))
         yield
-    finally:
-        for each in patches:
-            each.stop()

@@ -1,6 +1,9 @@
 """Managers with one bug each, for the machine to find: a proof that finds nothing must be able to."""
 
-from collections.abc import Callable, Iterator
+# A planted bug reaches into what it breaks.
+# pyright: reportPrivateUsage=false
+
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from typing import Any
 from unittest.mock import patch
@@ -103,6 +106,14 @@ def _lost_marks(original: Callable[..., Any]) -> Callable[..., Any]:
     return restore
 
 
+def _yes(*_: Any) -> bool:
+    return True
+
+
+def _never(_: RateMeter) -> float:
+    return 1e12
+
+
 def _always(*_: Any) -> int:
     return 1
 
@@ -115,9 +126,9 @@ PLANTED: dict[str, tuple[type[object], str, Any]] = {
     "limit: one more than the concurrency": (ActionQueue, "settle", _settle_one_too_many),
     "order: the second before the head": (WaitingLine, "popleft", _take_the_second),
     "conservation: an end is written twice": (TurnDraft, "finished", _twice(TurnDraft.finished)),
-    "conservation: a cancelled one keeps its place": (ExecutionQueueManager, "_leave", lambda *_: True),  # noqa: ARG005
+    "conservation: a cancelled one keeps its place": (ExecutionQueueManager, "_leave", _yes),
     "idling: nobody looks at the queue of a freed slot": (Slots, "_release", _forget_to_touch(Slots._release)),
-    "idling: a rate limit's timer is not set": (RateMeter, "next_at", lambda _: 1e12),
+    "idling: a rate limit's timer is not set": (RateMeter, "next_at", _never),
     "rate: every dispatch is allowed": (RateMeter, "available", _always),
     "rate: a crash forgets what was counted": (
         ExecutionQueueManager,
@@ -139,7 +150,7 @@ PLANTED: dict[str, tuple[type[object], str, Any]] = {
 
 
 @contextmanager
-def planted(name: str) -> Iterator[None]:
+def planted(name: str) -> Generator[None]:
     """While this lasts, every manager has the bug."""
     owner, attribute, replacement = PLANTED[name]
     with patch.object(owner, attribute, replacement):
