@@ -1,6 +1,11 @@
 """Fixtures for every test; the testbed's are plugins, so that each lives beside what it starts."""
 
 import pytest
+from hypothesis import settings
+
+# How long an example takes says nothing about what it shows: these machines are busy.
+settings.register_profile("attune", deadline=None, print_blob=True)
+settings.load_profile("attune")
 
 pytest_plugins = [
     "testbed.services.fixtures",
