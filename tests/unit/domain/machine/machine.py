@@ -322,7 +322,8 @@ class QueueMachine(RuleBasedStateMachine):
         if untouched:
             assert told == heeded, "a report is heeded that says nothing new, or one is not that does"
             turn.expect(fate.execution_id, lambda: self._ended_with(fate, status if heeded and ends else None, heeded))
-        if told and fate.with_worker and self.run_seconds < 0.5:
+        # A run that is to be repeated is not measured.
+        if told and not rig.manager.holds_slot(fate.execution_id) and self.run_seconds < 0.5:
             rig.fleet.short_runs_seen.add(fate.pool)
 
     def _ended_with(self, fate: Fate, status: ExecutionStatus | None, heeded: bool) -> None:
