@@ -64,3 +64,15 @@ def test_idle_slots_are_those_of_workers_that_answer_and_take_more() -> None:
     assert pool.idle_slots == 3
     pool.call_roll()
     assert pool.idle_slots == 0
+
+
+def test_a_shard_counts_on_its_share_and_on_what_the_others_leave() -> None:
+    pool = WorkerPool("default", shards=4)
+    pool.heard(beat("a", 8), ())
+    assert pool.room == 8
+    pool.heard(beat("a", 8, 1, 2, 3, 4, 5), {1})
+    pool.in_flight = 1
+    assert pool.room == 3
+    pool.heard(beat("a", 8, *range(2, 10)), ())
+    pool.in_flight = 0
+    assert pool.room == 2
