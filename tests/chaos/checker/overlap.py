@@ -15,9 +15,6 @@ from chaos.checker.case import Case, Slots
 from chaos.checker.violations import Kind, Violation
 from chaos.history import LimitSet
 
-SETTLE_SECONDS = 60.0
-"""How long what was dispatched under an earlier limit may take to begin: a restart of the broker lies between."""
-
 
 class Interval(NamedTuple):
     """From ``start`` until before ``end``, in Unix seconds."""
@@ -37,11 +34,12 @@ class Occupation:
 
 def judge(case: Case) -> Iterator[Violation]:
     """Where a limit was exceeded: once for each period above it."""
+    dispatched = _earliest_dispatches(case)
     for slots, executions in _executions(case, stale=False).items():
         changes = case.limits.get(slots.action, [])
         above = False
         for at, running in _course(executions):
-            allowed = _allowed(changes, min((executions[key][0].start for key in running), default=at), at)
+            allowed = _allowed(changes, min((dispatched[key] for key in running), default=at), at)
             if len(running) > allowed and not above:
                 yield Violation(
                     Kind.OVER_LIMIT, f"{slots}: {len(running)} ran at {at:.3f} where {allowed} may: {sorted(running)}"
@@ -60,6 +58,21 @@ def occupations(case: Case) -> dict[str, Occupation]:
         action: Occupation(max((change.limit for change in case.limits.get(action, [])), default=0), *peak)
         for action, peak in sorted(peaks.items())
     }
+
+
+def _earliest_dispatches(case: Case) -> dict[str, float]:
+    """Since when each execution may have held its slot, by key: a lowered limit takes no slot back.
+
+    It was dispatched after it was asked for, and after all that was dispatched before it in its action was.
+    """
+    earliest: dict[str, float] = {}
+    latest_asked: dict[str, float] = defaultdict(float)
+    for row in sorted(case.final.rows, key=lambda row: row.dispatch_order or 0):
+        request = case.requests.get(row.key)
+        asked_at = 0.0 if request is None else request.first_asked_at
+        latest_asked[row.action] = max(latest_asked[row.action], asked_at if row.dispatch_order else 0.0)
+        earliest[row.key] = latest_asked[row.action] if row.dispatch_order else asked_at
+    return earliest
 
 
 def _executions(case: Case, *, stale: bool) -> dict[Slots, dict[str, list[Interval]]]:
@@ -101,8 +114,7 @@ def _course(executions: dict[str, list[Interval]]) -> Iterator[tuple[float, set[
 
 
 def _allowed(changes: Sequence[LimitSet], since: float, until: float) -> int:
-    """The highest limit that may have been in force between ``since``, less the time to settle, and ``until``."""
-    since -= SETTLE_SECONDS
+    """The highest limit that may have been in force between ``since`` and ``until``."""
     ordered = sorted(changes, key=lambda change: change.asked_at)
     allowed = [
         change.limit

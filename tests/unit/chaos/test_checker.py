@@ -126,6 +126,12 @@ def test_a_lowered_limit_lets_finish_what_runs() -> None:
     assert story.verdict().good
 
 
+def test_a_slot_outlives_a_lowered_limit_through_a_lost_worker() -> None:
+    story = Toy({"narrow": 3}).tell([Job("narrow", gap=0.1, seconds=300, killed=True) for _ in range(3)])
+    story.events.append(LimitSet("narrow", 1, 10.5, 10.6))
+    assert story.verdict().good
+
+
 def test_a_limit_lowered_long_ago_is_the_limit() -> None:
     story = Toy({"narrow": 3}).tell([Job("narrow", gap=100), *[Job("narrow", gap=0.1, seconds=5) for _ in range(2)]])
     story.events.append(LimitSet("narrow", 1, 20, 21))
