@@ -5,9 +5,10 @@ from typing import NamedTuple, Protocol
 
 from attune_executor.domain.sharding import ShardState
 from attune_executor.domain.stats import QueueStats
+from attune_executor.ports.journal import SchemaError
 
 
-class ShardCountError(Exception):
+class ShardCountError(SchemaError):
     """The database's executions are divided into another number of shards than the configuration says."""
 
 
