@@ -9,9 +9,13 @@ from typing import Any
 import pytest
 
 from testbed.attune.operators import LEASE_SECONDS, OperatorReplica, Operators, until
+from testbed.attune.processes import HostProcess
 from testbed.cluster import Kubectl
 
 pytestmark = pytest.mark.usefixtures("policies_crd")
+
+RUN_SECONDS = 6
+LONG_SECONDS = 600
 
 DEPLOYMENT: dict[str, Any] = {
     "apiVersion": "apps/v1",
@@ -93,6 +97,12 @@ def operators(
         yield operators
 
 
+def occupy(leader: OperatorReplica, worker: HostProcess, slots: int) -> None:
+    """Have so many executions run for longer than the test takes."""
+    leader.submit("core.sleep", count=slots, seconds=LONG_SECONDS)
+    until(lambda: leader.queue("core.sleep")["active_count"] == slots, 20, leader, worker)
+
+
 def in_force(leader: OperatorReplica, concurrency: int, action_ref: str = "core.sleep") -> bool:
     queue = leader.queue(action_ref)
     return queue is not None and queue["max_concurrent"] == concurrency
@@ -101,10 +111,12 @@ def in_force(leader: OperatorReplica, concurrency: int, action_ref: str = "core.
 def test_created_changed_and_deleted_policies_bite_at_once(operators: Operators, policies: Policies) -> None:
     leader = operators.leader()
     assert leader.submit("core.sleep", seconds=0).status_code == 404
+    operators.worker("default")
 
     policies.apply("sleep", concurrency=2)
     until(lambda: in_force(leader, 2), 2, leader)
-    leader.submit("core.sleep", count=5, seconds=0)
+    leader.submit("core.sleep", count=5, seconds=RUN_SECONDS)
+    until(lambda: leader.queue("core.sleep")["active_count"] == 2, 20, leader)
 
     policies.patch("sleep", concurrency=4)
     until(lambda: in_force(leader, 4), 2, leader)
@@ -127,16 +139,16 @@ def test_created_changed_and_deleted_policies_bite_at_once(operators: Operators,
 
     policies.delete("sleep")
     until(lambda: leader.submit("core.sleep").status_code in {404, 409}, 2, leader)
-    operators.worker("default")
-    until(lambda: leader.queue("core.sleep")["total_completed"] == leader.queue("core.sleep")["total_enqueued"], 30)
+    until(lambda: leader.queue("core.sleep")["total_completed"] == leader.queue("core.sleep")["total_enqueued"], 60)
 
 
 def test_the_status_tells_how_the_queue_is(operators: Operators, policies: Policies) -> None:
     leader = operators.leader()
     policies.apply("sleep", concurrency=2, maxQueueLength=3)
     until(lambda: policies.condition("sleep", "Ready") == ("True", "InForce"), 10, leader)
+    occupy(leader, operators.worker("default"), 2)
 
-    leader.submit("core.sleep", count=6, seconds=0)
+    leader.submit("core.sleep", count=4, seconds=LONG_SECONDS)
     until(lambda: policies.condition("sleep", "Saturated") == ("True", "QueueFull"), 10, leader)
 
     status = policies.status("sleep")
@@ -192,16 +204,17 @@ def test_workers_follow_the_load_and_come_back(operators: Operators, policies: P
     until(lambda: in_force(leader, 40), 5, leader)
     assert policies.workers() == 1
 
-    leader.submit("core.sleep", count=400, seconds=0)
-    until(lambda: policies.workers() == 4, 5, leader)
+    leader.submit("core.sleep", count=400, seconds=1)
+    until(lambda: policies.workers() == 2, 5, leader)
+    for _ in range(4):
+        operators.worker("workers")
+    until(lambda: policies.workers() == 4, 20, leader)
     until(lambda: policies.condition("sleep", "ScalingLimited") == ("True", "ConcurrencyLimit"), 10, leader)
     managers = json.loads(policies.run("get", "deployment", "workers", "--output=json", "--show-managed-fields"))
     assert {(entry["manager"], entry.get("subresource")) for entry in managers["metadata"]["managedFields"]} >= {
         ("attune-operator", "scale")
     }
 
-    for _ in range(2):
-        operators.worker("workers")
     until(lambda: leader.queue("core.sleep")["total_completed"] == 400, 60, leader)
     until(lambda: policies.workers() == 1, 30, leader)
     ledger = until(lambda: s if (s := policies.status("sleep")["scaling"])["desired"] == 1 else None, 10, leader)
@@ -217,7 +230,8 @@ def test_a_deployment_that_is_not_to_be_scaled_is_left_alone(
     policies.apply("sleep", concurrency=20, workers={"deployment": "workers", "maxReplicas": 6, "mode": mode})
     until(lambda: in_force(leader, 20), 5, leader)
 
-    leader.submit("core.sleep", count=100, seconds=0)
+    occupy(leader, operators.worker("workers", slots=20), 20)
+    leader.submit("core.sleep", count=80, seconds=LONG_SECONDS)
     until(lambda: policies.status("sleep").get("activeCount") == 20, 10, leader)
 
     assert policies.status("sleep")["workers"]["desired"] == desired
@@ -228,7 +242,8 @@ def test_a_standby_takes_over_at_once_from_a_leader_that_is_stopped(operators: O
     leader = operators.leader()
     policies.apply("sleep", concurrency=2)
     until(lambda: in_force(leader, 2), 5, leader)
-    leader.submit("core.sleep", count=5, seconds=0)
+    occupy(leader, operators.worker("default"), 2)
+    leader.submit("core.sleep", count=3, seconds=LONG_SECONDS)
     standby = operators.replica()
     assert not standby.leads()
 
@@ -246,7 +261,8 @@ def test_a_standby_takes_over_from_a_leader_that_is_killed(operators: Operators,
     leader = operators.leader()
     policies.apply("sleep", concurrency=2)
     until(lambda: in_force(leader, 2), 5, leader)
-    leader.submit("core.sleep", count=5, seconds=0)
+    occupy(leader, operators.worker("default"), 2)
+    leader.submit("core.sleep", count=3, seconds=LONG_SECONDS)
     standby = operators.replica()
 
     leader.kill()
