@@ -1,5 +1,6 @@
 """The benchmark's command line: which rows, how much, and where the results go."""
 
+import signal
 import sys
 import time
 from pathlib import Path
@@ -43,6 +44,8 @@ def bench(
     found: dict[str, Measurement] = {}
     state = Bench(SIZES[size], Profiler(_FOLDER / "profiles", console) if profile else None, found)
     started = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+    file = out or _FOLDER / f"{started.replace(':', '')}-{size.value}.json"
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends what was started, as Ctrl-C does
     with Servers() as servers:
         environment = {"started": started, "size": size.value, "profiled": profile, **servers.environment()}
         for key in keys:
@@ -51,10 +54,9 @@ def bench(
                 state.profiler.row = key
             with servers.ground() as ground, step(f"({key}) {row.title}") as shown:
                 found[key] = row.measure(ground, state, shown)
-    measurements = list(found.values())
-    console.print(table(environment, measurements))
-    file = out or _FOLDER / f"{started.replace(':', '')}-{size.value}.json"
-    save(file, environment, measurements)
+            # Row by row: who interrupts it keeps what there is.
+            save(file, environment, list(found.values()))
+    console.print(table(environment, list(found.values())))
     console.print(f"Results: {file}")
 
 
