@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from functools import partial
 
 from attune_executor.domain.execution import ExecutionStatus
 from attune_executor.domain.records import Finished, Started
@@ -120,7 +121,8 @@ class SimulatedWorker:
             execution = self._assignments.start_next()
             if execution is None:
                 return
-            self._runs[execution.key] = asyncio.create_task(self._run(execution))
+            task = self._runs[execution.key] = asyncio.create_task(self._run(execution))
+            task.add_done_callback(partial(self._over, execution))
 
     async def _run(self, execution: Execution) -> None:
         predecessor = None if execution.replaces is None else self._runs.get(execution.replaces.key)
@@ -147,12 +149,20 @@ class SimulatedWorker:
             status = ExecutionStatus.CANCELLED
         finally:
             run.ended = self._judge.now()
-            del self._runs[execution.key]
-        finished = Finished(*execution.key, status, b"{}", self.name, run.began, run.ended)
+        self._finish(execution, Finished(*execution.key, status, b"{}", self.name, run.began, run.ended))
+
+    def _over(self, execution: Execution, task: asyncio.Task[None]) -> None:
+        """Its slot is free, also where it was stopped before it began."""
+        del self._runs[execution.key]
+        if task.cancelled() and self.alive:
+            cancelled = ExecutionStatus.CANCELLED
+            self._finish(execution, Finished(*execution.key, cancelled, b"{}", self.name, None, self._judge.now()))
+        self._fill()
+
+    def _finish(self, execution: Execution, finished: Finished) -> None:
         if self._assignments.finish(execution, finished):
             self._finished.append(finished)
             self._wake.set()
-        self._fill()
 
     def _say_started(self, started: Started) -> None:
         if not self._exchange.away:

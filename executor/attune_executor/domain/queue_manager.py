@@ -319,10 +319,11 @@ class ExecutionQueueManager:
         limit = self._limit(queue)
         if queue.queue_length < limit:
             return None
-        # What can leave at once does not wait, or a burst on an idle queue would be cut short. It has to leave now:
-        # later in the turn another queue may have taken the pool's room.
+        # What can leave at once does not wait, or a burst on an idle queue would be cut short. Those that are ready go
+        # first, and it has to leave now: later in the turn another queue may have taken the pool's room.
         pool = self._slots.pool(queue.policy.pool)
-        if pool.room and queue.startable and (queue.rate is None or queue.rate.available(now)):
+        starts = queue.startable and (queue.rate is None or queue.rate.available(now))
+        if pool.room and (starts or queue.takes_at_once(key, now)):
             self._line_up()
             self._fill(pool, now)
         if queue.queue_length < limit or (queue.queue_length == limit and pool.room and queue.takes_at_once(key, now)):

@@ -31,6 +31,15 @@ def test_two_queues_are_not_promised_the_same_slot() -> None:
     assert [handoff.execution_id for handoff in manager.close_turn(0, NOW).handoffs] == [1]
 
 
+def test_a_slot_that_becomes_free_is_not_promised_past_the_queue_that_waits_for_it() -> None:
+    manager = managing({"a": QueuePolicy(concurrency=1, max_queue_length=0), "b": QueuePolicy(concurrency=1)}, slots=0)
+    submit(manager, "b", 1)
+    manager.close_turn(0, NOW)
+    manager.notify_heartbeat(Heartbeat("w", "default", 1, draining=False, held=()))
+    assert isinstance(submit(manager, "a", 2), Refusal)
+    assert [handoff.execution_id for handoff in manager.close_turn(0, NOW).handoffs] == [1]
+
+
 def test_a_cancel_is_durable_in_the_turn_in_which_its_execution_starts() -> None:
     manager = managing({"a": QueuePolicy(concurrency=1)})
     submit(manager, "a", 1)

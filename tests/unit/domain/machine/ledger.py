@@ -171,6 +171,9 @@ class Ledger:
 
     def _finish(self, row: Finished, now: float) -> None:
         fate = self.fates[row.execution_id]
+        if fate.ended_by_operator and fate.status is not None:
+            # The manager was told in the turn in which it had ended it itself: the journal keeps the operator's word.
+            return
         assert fate.status is None, "a second terminal status"
         if fate.waits:
             timeout = self.actions[fate.ref].policy.queue_timeout_seconds
