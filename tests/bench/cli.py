@@ -54,8 +54,8 @@ def bench(
                 state.profiler.row = key
             with servers.ground() as ground, step(f"({key}) {row.title}") as shown:
                 found[key] = row.measure(ground, state, shown)
-            # Row by row: who interrupts it keeps what there is.
-            save(file, environment, list(found.values()))
+                # Row by row: who interrupts it keeps what there is.
+                save(file, environment, list(found.values()))
     console.print(table(environment, list(found.values())))
     console.print(f"Results: {file}")
 

@@ -26,8 +26,9 @@ def listener(port: int) -> psutil.Process:
 def metered(roots: Mapping[str, psutil.Process]) -> Generator[dict[str, float]]:
     """Measure while the block runs; the dictionary is filled at its end: CPU seconds by name of the root, and two more.
 
-    `load` is this process alone, which puts the load on; the roots may well be its children. `strangers` is what the
-    rest of the machine took: with more than a little of it, rates and latencies are not this software's.
+    `load` is this process, which puts the load on, with the programs that it ran to their end for that; the roots may
+    well be its children, too, and go on. `strangers` is what the rest of the machine took: with more than a little of
+    it, rates and latencies are not this software's.
     """
     before, machine = _reading(roots), _machine()
     used: dict[str, float] = {}
@@ -43,7 +44,8 @@ def microseconds_each(cpu: Mapping[str, float], count: int) -> float:
 
 def _reading(roots: Mapping[str, psutil.Process]) -> dict[str, float]:
     own = psutil.Process().cpu_times()
-    return {**{name: _seconds(root) for name, root in roots.items()}, "load": own.user + own.system}
+    load = own.user + own.system + own.children_user + own.children_system
+    return {**{name: _seconds(root) for name, root in roots.items()}, "load": load}
 
 
 def _machine() -> float:
