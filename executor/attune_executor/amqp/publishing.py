@@ -60,6 +60,27 @@ async def publish_confirmed(exchange: AbstractExchange, messages: Iterable[tuple
         ]
 
 
+async def tell(
+    exchange: AbstractExchange, routing_key: str, message: WireMessage, timeout_seconds: float | None = None
+) -> None:
+    """Publish to whoever listens now: nothing is kept, and nobody listening is no error.
+
+    Raises whatever aio-pika raises where it is not known to be sent.
+    """
+    await exchange.publish(
+        Message(
+            message.body,
+            content_type="application/json",
+            delivery_mode=DeliveryMode.NOT_PERSISTENT,
+            message_id=message.message_id,
+            type=message.message_type,
+        ),
+        routing_key,
+        mandatory=False,
+        timeout=timeout_seconds,
+    )
+
+
 async def _publish(exchange: AbstractExchange, routing_key: str, message: WireMessage) -> None:
     try:
         await exchange.publish(

@@ -10,12 +10,12 @@ from functools import partial
 from typing import Final
 
 import structlog
-from aio_pika import DeliveryMode, Message
 from aiormq.abc import DeliveredMessage
 from aiormq.exceptions import ChannelLockedResource
 
 from attune_executor.amqp.errors import guarded
 from attune_executor.amqp.link import Session
+from attune_executor.amqp.publishing import tell
 from attune_executor.amqp.topology import HEARTBEAT_KEY, completed_queue_name, declare_control
 from attune_executor.domain.workers import Heartbeat
 from attune_executor.ports.broker import BrokerError
@@ -92,20 +92,7 @@ class Presence:
             self.announce(session, completed_queue_name(control.roll_call))
 
     async def _send(self, session: Session, routing_key: str, heartbeat: Heartbeat) -> None:
-        message = encode_heartbeat(heartbeat)
         try:
-            await guarded(
-                session.exchanges.executions.publish(
-                    Message(
-                        message.body,
-                        content_type="application/json",
-                        delivery_mode=DeliveryMode.NOT_PERSISTENT,
-                        message_id=message.message_id,
-                        type=message.message_type,
-                    ),
-                    routing_key,
-                    mandatory=False,
-                )
-            )
+            await guarded(tell(session.exchanges.executions, routing_key, encode_heartbeat(heartbeat)))
         except BrokerError as error:
             _log.warning("heartbeat not sent", queue=routing_key, reason=str(error))

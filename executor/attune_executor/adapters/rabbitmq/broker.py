@@ -5,13 +5,11 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import groupby
 from operator import attrgetter
 
-from aio_pika import DeliveryMode, Message
-
 from attune_executor.adapters.rabbitmq.company import together
 from attune_executor.adapters.rabbitmq.report_stream import ReportStream
 from attune_executor.amqp.errors import guarded
 from attune_executor.amqp.link import Link, Session
-from attune_executor.amqp.publishing import CONFIRM_TIMEOUT_SECONDS, UnroutableError, publish_confirmed
+from attune_executor.amqp.publishing import CONFIRM_TIMEOUT_SECONDS, UnroutableError, publish_confirmed, tell
 from attune_executor.amqp.topology import (
     ROLL_CALL_KEY,
     QueueType,
@@ -110,22 +108,8 @@ class RabbitMQBroker:
             await self._tell(control_key(pool), encode_cancels(of_pool))
 
     async def _tell(self, routing_key: str, message: WireMessage) -> None:
-        """Whoever listens now hears it: nothing is kept, and nobody listening is no error."""
         session = self._link.require()
-        await guarded(
-            session.exchanges.executions.publish(
-                Message(
-                    message.body,
-                    content_type="application/json",
-                    delivery_mode=DeliveryMode.NOT_PERSISTENT,
-                    message_id=message.message_id,
-                    type=message.message_type,
-                ),
-                routing_key,
-                mandatory=False,
-                timeout=CONFIRM_TIMEOUT_SECONDS,
-            )
-        )
+        await guarded(tell(session.exchanges.executions, routing_key, message, CONFIRM_TIMEOUT_SECONDS))
 
     async def acknowledge(self, mark: DeliveryMark) -> None:
         """Acknowledge up to and including ``mark``; does nothing for a void mark."""
