@@ -2,7 +2,7 @@
 
 from attune_operator.resources.deployment import WorkerDeployment
 from attune_operator.resources.policy import ActionQueuePolicy, Metadata
-from attune_operator.resources.spec import ActionQueuePolicySpec, DepthBand, ScalingMode, WorkersSpec
+from attune_operator.resources.spec import ActionQueuePolicySpec
 from attune_operator.resources.status import (
     ActionQueuePolicyStatus,
     Condition,
@@ -11,6 +11,7 @@ from attune_operator.resources.status import (
     ScalingStatus,
     WorkersStatus,
 )
+from attune_operator.resources.workers import DepthBand, ScaleDown, ScalingMode, WorkersSpec
 
 __all__ = [
     "ActionQueuePolicy",
@@ -21,6 +22,7 @@ __all__ = [
     "ConditionType",
     "DepthBand",
     "Metadata",
+    "ScaleDown",
     "ScalingMode",
     "ScalingStatus",
     "WorkerDeployment",

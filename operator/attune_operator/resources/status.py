@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import Field
 
 from attune_operator.resources.schema import ResourceModel
-from attune_operator.resources.spec import ScalingMode
+from attune_operator.resources.workers import ScalingMode
 
 Count = Annotated[int, Field(ge=0)]
 

@@ -8,8 +8,7 @@ from hypothesis import strategies as st
 
 from attune_executor.domain.policy import Admission
 from attune_executor.domain.stats import Load, QueueStats
-from attune_operator.resources import DepthBand, ScalingMode, WorkersSpec
-from attune_operator.resources.spec import ScaleDown
+from attune_operator.resources import DepthBand, ScaleDown, ScalingMode, WorkersSpec
 from attune_operator.scaling import PolicyDemand, ScalingMemory, decide
 
 NOW = 1_800_000_000.0
