@@ -108,7 +108,7 @@ class ActionQueue:
 
     def estimated_wait_seconds(self, position: int, now: float) -> float | None:
         """When the execution at ``position`` may start: the work before it over the slots; None while unmeasured."""
-        average = self.load.load(now).average_duration_seconds
+        average = self.load.average_seconds(now)
         if average is None:
             return None
         wait = position * average / self.policy.concurrency
@@ -147,4 +147,5 @@ class ActionQueue:
             total_rejected=self.total_rejected,
             last_updated=self.last_updated,
             load=self.load.load(now),
+            lines=max(1, len(self.groups)),
         )

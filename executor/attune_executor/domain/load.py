@@ -1,21 +1,29 @@
-"""Measures an action's demand in buckets of a minute: bounded memory whatever the traffic."""
+"""Measures an action's demand in buckets of a minute: bounded memory whatever the traffic.
+
+What is asked often costs the same however long the window is: sums are kept up to date as minutes come and go.
+"""
 
 from collections import deque
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Final
 
+from attune_executor.domain.durations import Durations
 from attune_executor.domain.stats import Load
 
 BUCKET_SECONDS: Final = 60
+ARRIVAL_SECONDS: Final = 300
+"""How far back the present rate of arrivals looks: as far as the runbook's snapshots are apart."""
 _BUCKETS_PER_HOUR: Final = 3600 // BUCKET_SECONDS
 
 
 @dataclass(slots=True)
-class _Bucket:
+class Minute:
+    """What arrived and what finished in one minute; ``index`` counts minutes since 1970."""
+
     index: int
     arrivals: int = 0
-    finished: int = 0
-    run_seconds: float = 0.0
+    finished: Durations = field(default_factory=Durations)
 
 
 @dataclass(slots=True)
@@ -23,38 +31,95 @@ class LoadMeter:
     """Arrivals and run times of one action over a sliding window of ``window_seconds``."""
 
     window_seconds: int
-    _buckets: deque[_Bucket] = field(default_factory=deque[_Bucket])
+    calibrated: bool = True
+    """Whether it has seen the whole window; False after a restart, until the history has been read."""
+    _minutes: deque[Minute] = field(default_factory=deque[Minute])
+    _durations: Durations = field(default_factory=Durations)
+    """Of all minutes together."""
+    _closed_peak: int = 0
+    """Most arrivals of any minute but the newest."""
+    _last_mean_seconds: float | None = None
+    """What executions took on average when any was last known to finish: a pause changes nothing about that."""
 
     def arrived(self, now: float, count: int = 1) -> None:
         """Count executions accepted at ``now`` (Unix seconds)."""
-        self._bucket(now).arrivals += count
+        self._minute(now).arrivals += count
 
     def finished(self, now: float, run_seconds: float) -> None:
         """Count an execution that finished at ``now`` after running ``run_seconds``."""
-        bucket = self._bucket(now)
-        bucket.finished += 1
-        bucket.run_seconds += run_seconds
+        self._minute(now).finished.add(run_seconds)
+        self._durations.add(run_seconds)
+
+    def calibrate(self, history: Iterable[Minute], last_mean_seconds: float | None, now: float) -> None:
+        """Take in what was measured before this meter was made; what both know is counted once.
+
+        Args:
+            history: minutes as the journal knows them, in any order.
+            last_mean_seconds: mean run time of the latest executions, however long ago; None where there are none.
+            now: Unix seconds.
+        """
+        known = {minute.index: minute for minute in self._minutes}
+        for minute in history:
+            mine = known.setdefault(minute.index, minute)
+            mine.arrivals = max(mine.arrivals, minute.arrivals)
+            if minute.finished.count > mine.finished.count:
+                mine.finished = minute.finished
+        self._minutes = deque(known[index] for index in sorted(known))
+        self._durations = Durations()
+        for minute in self._minutes:
+            self._durations.include(minute.finished)
+        if self._last_mean_seconds is None:
+            self._last_mean_seconds = last_mean_seconds
+        self._forget(now)
+        self._close()
+        self.calibrated = True
+
+    def average_seconds(self, now: float) -> float | None:
+        """Mean run time of the window that ends at ``now``, or the last one known; None before the first finishes."""
+        self._forget(now)
+        mean = self._durations.mean_seconds
+        return self._last_mean_seconds if mean is None else mean
 
     def load(self, now: float) -> Load:
         """The demand of the window that ends at ``now``."""
-        self._forget(now)
-        finished = sum(bucket.finished for bucket in self._buckets)
+        average = self.average_seconds(now)
+        newest = self._minutes[-1].arrivals if self._minutes else 0
         return Load(
-            peak_per_hour=float(max((bucket.arrivals for bucket in self._buckets), default=0) * _BUCKETS_PER_HOUR),
-            average_duration_seconds=(
-                sum(bucket.run_seconds for bucket in self._buckets) / finished if finished else None
-            ),
+            peak_per_hour=float(max(self._closed_peak, newest) * _BUCKETS_PER_HOUR),
+            average_duration_seconds=average,
+            arrivals_per_hour=self._arrivals_per_hour(now),
+            durations=self._durations.percentiles(),
+            calibrated=self.calibrated,
         )
 
-    def _bucket(self, now: float) -> _Bucket:
+    def _arrivals_per_hour(self, now: float) -> float:
+        since = int((now - ARRIVAL_SECONDS) // BUCKET_SECONDS)
+        arrivals = 0
+        for minute in reversed(self._minutes):
+            if minute.index <= since:
+                break
+            arrivals += minute.arrivals
+        # The newest minute is not over yet.
+        return arrivals * 3600 / (ARRIVAL_SECONDS - BUCKET_SECONDS + now % BUCKET_SECONDS)
+
+    def _minute(self, now: float) -> Minute:
         index = int(now // BUCKET_SECONDS)
-        # A clock that steps back adds to the newest bucket: the window's order is never broken.
-        if not self._buckets or self._buckets[-1].index < index:
-            self._buckets.append(_Bucket(index))
+        # A clock that steps back adds to the newest minute: the window's order is never broken.
+        if not self._minutes or self._minutes[-1].index < index:
+            self._minutes.append(Minute(index))
             self._forget(now)
-        return self._buckets[-1]
+            self._close()
+        return self._minutes[-1]
 
     def _forget(self, now: float) -> None:
         oldest = int((now - self.window_seconds) // BUCKET_SECONDS)
-        while self._buckets and self._buckets[0].index < oldest:
-            self._buckets.popleft()
+        if not self._minutes or self._minutes[0].index >= oldest:
+            return
+        self._last_mean_seconds = self._durations.mean_seconds or self._last_mean_seconds
+        while self._minutes and self._minutes[0].index < oldest:
+            self._durations.exclude(self._minutes.popleft().finished)
+        self._close()
+
+    def _close(self) -> None:
+        """Look for the peak of the minutes that change no more."""
+        self._closed_peak = max((minute.arrivals for minute in list(self._minutes)[:-1]), default=0)

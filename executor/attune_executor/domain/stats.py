@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from attune_executor.domain.durations import DurationPercentiles
+
 
 @dataclass(frozen=True, slots=True)
 class Load:
@@ -9,12 +11,18 @@ class Load:
 
     Attributes:
         peak_per_hour: highest arrival rate of any minute in the peak window, in executions per hour.
-        average_duration_seconds: mean run time of the executions that finished in the window; None before the
-            first one finishes.
+        average_duration_seconds: mean run time of the executions that finished in the window, or of the last ones
+            before it; None before the first one finishes.
+        arrivals_per_hour: present rate of arrivals: of the last five minutes, in executions per hour.
+        durations: percentiles of the run times in the window; None where nothing finished in it.
+        calibrated: whether all of the window was seen; False while the history before a restart is being read.
     """
 
     peak_per_hour: float
     average_duration_seconds: float | None
+    arrivals_per_hour: float = 0.0
+    durations: DurationPercentiles | None = None
+    calibrated: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +31,8 @@ class QueueStats:
 
     Times are Unix seconds. ``queue_length`` counts waiting executions, ``active_count`` dispatched and unfinished
     ones, ``max_concurrent`` is the limit in force; totals count since the action was first known.
-    ``last_updated`` is the last time that anything in the queue changed.
+    ``last_updated`` is the last time that anything in the queue changed. ``lines`` counts the lines with something
+    to do: with ``group_by`` one for each group, and each has the limit to itself.
     """
 
     action_id: int
@@ -37,3 +46,4 @@ class QueueStats:
     total_rejected: int
     last_updated: float
     load: Load
+    lines: int = 1
