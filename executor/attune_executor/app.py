@@ -25,12 +25,14 @@ from attune_executor.api.server import ApiServer
 from attune_executor.api.service import ExecutionService
 from attune_executor.assembly import ShardAssembly
 from attune_executor.domain.emergency import Emergency
+from attune_executor.domain.maintenance import MaintenanceRules
 from attune_executor.domain.policy import QueuePolicy
 from attune_executor.domain.stats import QueueStats
 from attune_executor.engine.every_shard import EveryShard
 from attune_executor.engine.shard_router import ShardRouter
 from attune_executor.engine.shared_shards import SharedShards
 from attune_executor.engine.views import EngineHealth
+from attune_executor.ports.journal import Ownership
 from attune_executor.ports.membership import Member
 from attune_executor.settings import Settings
 
@@ -111,6 +113,10 @@ class Executor:
         """Relax limits and close actions, or no longer; in force when this returns."""
         await self._require().set_emergency(emergency)
 
+    def set_maintenance(self, rules: MaintenanceRules) -> None:
+        """Change what maintenance does, from its next task on."""
+        self._require().set_maintenance(rules)
+
     def limit_requests(self, per_minute: int | None) -> None:
         """Take so many submitting requests a minute; None for as many as come."""
         self._submissions.per_minute = per_minute
@@ -122,6 +128,11 @@ class Executor:
     def stats(self) -> Sequence[QueueStats]:
         """The latest picture of every queue."""
         return self._serving().stats()
+
+    def ownerships(self) -> Sequence[Ownership]:
+        """The shards that are owned here, with their epochs."""
+        engines = list(self._require().engines.values())
+        return tuple(engine.ownership for engine in engines if engine.ownership is not None)
 
     def health(self) -> EngineHealth:
         """Whether the engines turn."""

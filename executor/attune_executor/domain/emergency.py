@@ -35,6 +35,10 @@ class Emergency:
                 f"emergency.close_below_priority is {self.close_below_priority}: set it from 0 to {MAX_PRIORITY + 1}"
             )
 
+    def relaxed(self, max_queue_length: int) -> int:
+        """How long a queue may become whose own limit is ``max_queue_length``."""
+        return max(max_queue_length, self.max_queue_length)
+
     def closes(self, policy: QueuePolicy) -> bool:
         """Whether an action under ``policy`` is closed."""
         return policy.priority < self.close_below_priority or not self.close_tags.isdisjoint(policy.tags)

@@ -15,8 +15,8 @@ WEEK: Final = 7 * DAY
 
 STATS_KEPT_SECONDS: Final = 7 * DAY
 """Statistics of a queue at rest are deleted when they are older."""
-SNAPSHOTS_KEPT_SECONDS: Final = 30 * DAY
-"""Snapshots of the queues are deleted when they are older."""
+DEFAULT_SNAPSHOT_RETENTION_DAYS: Final = 30
+"""Snapshots of the queues are deleted when they are older: the runbook's "Queue Snapshots Cleanup"."""
 DEFAULT_EXECUTION_RETENTION_DAYS: Final = 30
 """As far back as the runbook's report for growth planning looks, and no further."""
 
@@ -72,22 +72,34 @@ class MaintenanceRules:
     Attributes:
         snapshots: whether queues are snapshot; without statistics in the table there is nothing true to copy.
         execution_retention_days: a finished execution is deleted this long after it finished; 0: never.
+        snapshot_retention_days: a snapshot is deleted this long after it was taken; 0: never.
     """
 
     snapshots: bool = True
     execution_retention_days: int = DEFAULT_EXECUTION_RETENTION_DAYS
+    snapshot_retention_days: int = DEFAULT_SNAPSHOT_RETENTION_DAYS
 
     def tasks(self) -> list[Task]:
         """The tasks to run."""
         off = {
             Task.SNAPSHOT_QUEUES: not self.snapshots,
+            Task.DELETE_SNAPSHOTS: self.snapshot_retention_days == 0,
             Task.DELETE_EXECUTIONS: self.execution_retention_days == 0,
         }
         return [task for task in Task if not off.get(task, False)]
 
     def executions_kept_since(self, now: float) -> float:
         """Executions that finished before this Unix time are deleted."""
-        return now - self.execution_retention_days * DAY
+        return _kept_since(self.execution_retention_days, now)
+
+    def snapshots_kept_since(self, now: float) -> float:
+        """Snapshots taken before this Unix time are deleted."""
+        return _kept_since(self.snapshot_retention_days, now)
+
+
+def _kept_since(days: int, now: float) -> float:
+    # Nothing is older than 1970: of "never" must not come "everything".
+    return now - days * DAY if days else 0.0
 
 
 def rest_seconds(work_seconds: float) -> float:

@@ -313,7 +313,7 @@ class ExecutionQueueManager:
 
     def _limit(self, queue: ActionQueue) -> int:
         limit = queue.policy.max_queue_length
-        return limit if self._emergency is None else max(limit, self._emergency.max_queue_length)
+        return limit if self._emergency is None else self._emergency.relaxed(limit)
 
     def _full(self, queue: ActionQueue, key: str | None, now: float) -> Refusal | None:
         limit = self._limit(queue)

@@ -7,7 +7,7 @@ import structlog
 
 from attune_executor.domain.emergency import Emergency
 from attune_executor.domain.execution import TERMINAL
-from attune_executor.domain.maintenance import TaskReport
+from attune_executor.domain.maintenance import MaintenanceRules, TaskReport
 from attune_executor.domain.policy import QueuePolicy
 from attune_executor.domain.stats import QueueStats
 from attune_executor.domain.submission import Cancellation, ExecutionRequest, Receipt, Refusal
@@ -21,7 +21,7 @@ from attune_executor.engine.turn_loop import TurnLoop, TurnSettings
 from attune_executor.engine.views import EngineHealth, ExecutionView, UnavailableError
 from attune_executor.ports.broker import Broker
 from attune_executor.ports.clock import Clock
-from attune_executor.ports.journal import Journal, JournalError, StoredExecution
+from attune_executor.ports.journal import Journal, JournalError, Ownership, StoredExecution
 
 _log = structlog.get_logger("attune.engine")
 _DRAIN_SECONDS = 5.0
@@ -49,6 +49,8 @@ class Engine:
         self._statistics = statistics
         self._clock = clock
         self._maintenance = maintenance
+        self.ownership: Ownership | None = None
+        """The shard, and the epoch in which it is owned; None before ``run`` has it. To be read from any thread."""
         self._started = asyncio.Event()
         self._inbox = Inbox(settings.max_waiting_requests, settings.max_waiting_bytes)
         self._dispatcher = Dispatcher(broker)
@@ -63,7 +65,7 @@ class Engine:
             JournalError: the database was away at the start.
             BrokerError: the broker was away at the start.
         """
-        ownership = await self._journal.acquire(self._owner, self._if_epoch)
+        ownership = self.ownership = await self._journal.acquire(self._owner, self._if_epoch)
         _log.info("shard acquired", shard=ownership.shard, owner=ownership.owner, epoch=ownership.epoch)
         self._dispatcher.confirmed_order = ownership.confirmed_order
         await self._loop.load(ownership)
@@ -133,6 +135,11 @@ class Engine:
             UnavailableError: not known to be in force; try again.
         """
         await self._inbox.change_emergency(emergency)
+
+    def set_maintenance(self, rules: MaintenanceRules) -> None:
+        """Change what maintenance does, from its next task on; nothing where this engine does none."""
+        if self._maintenance is not None:
+            self._maintenance.rules = rules
 
     async def cancel(self, execution_id: int) -> Cancellation:
         """Keep an execution from running, or have its worker stop it; durable when this returns.

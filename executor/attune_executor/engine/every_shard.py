@@ -5,6 +5,7 @@ from collections.abc import Coroutine, Mapping
 from typing import TYPE_CHECKING, Any
 
 from attune_executor.domain.emergency import Emergency
+from attune_executor.domain.maintenance import MaintenanceRules
 from attune_executor.domain.policy import QueuePolicy
 from attune_executor.domain.sharding import shard_of
 from attune_executor.engine.engine import Engine
@@ -78,6 +79,11 @@ class EveryShard:
     async def set_emergency(self, emergency: Emergency | None) -> None:
         """Relax limits and close actions, or no longer; in force when this returns."""
         await asyncio.gather(*(engine.set_emergency(emergency) for engine in self.engines.values()))
+
+    def set_maintenance(self, rules: MaintenanceRules) -> None:
+        """Change what maintenance does."""
+        for engine in self.engines.values():
+            engine.set_maintenance(rules)
 
     def policies(self) -> Mapping[str, QueuePolicy]:
         """Declared policies by action."""

@@ -1,6 +1,7 @@
 """Runs the tasks of maintenance when they are due, each in a loop of its own, beside the turns and never in their way.
 
-What a task did is durable, so a restart neither skips nor repeats it. A failure is logged and tried again, later each
+What a task did is durable, so a restart neither skips nor repeats it. The rules may change at any time; a task that is
+switched off sleeps on. A failure is logged and tried again, later each
 time. Large deletions go in small batches with rests in between: the database belongs to the turns.
 """
 
@@ -52,19 +53,20 @@ class Maintenance:
     ) -> None:
         self._repository = repository
         self._clock = clock
-        self._rules = rules or MaintenanceRules()
+        self.rules = rules or MaintenanceRules()
+        """What is done; to be replaced while it runs."""
         self._poll_seconds = poll_seconds
         self._first_retry_seconds = first_retry_seconds
-        self._reports = {task: TaskReport(task) for task in self._rules.tasks()}
+        self._reports = {task: TaskReport(task) for task in Task}
 
     def report(self) -> tuple[TaskReport, ...]:
         """How every task stands that is not switched off."""
-        return tuple(self._reports.values())
+        return tuple(self._reports[task] for task in self.rules.tasks())
 
     async def run(self) -> None:
         """Run tasks until cancelled."""
         async with asyncio.TaskGroup() as group:
-            for task in self._rules.tasks():
+            for task in Task:
                 group.create_task(self._keep_running(task), name=f"maintenance {task}")
 
     async def _keep_running(self, task: Task) -> None:
@@ -91,9 +93,10 @@ class Maintenance:
             now = self._clock.now()
             due_at = SCHEDULES[task].due_at(None if last is None else last.started_at, now)
             self._note(task, due_at=due_at)
-            if due_at <= now:
+            on = task in self.rules.tasks()
+            if on and due_at <= now:
                 return
-            await asyncio.sleep(min(due_at - now, self._poll_seconds))
+            await asyncio.sleep(min(due_at - now, self._poll_seconds) if on else self._poll_seconds)
 
     async def _perform(self, task: Task, last: TaskRun | None) -> TaskRun:
         now = self._clock.now()
@@ -110,10 +113,11 @@ class Maintenance:
                 return run
 
     async def _delete_snapshots(self, now: float) -> int:
+        before = self.rules.snapshots_kept_since(now)
         total = 0
         while True:
             begun = monotonic()
-            deleted = await self._repository.delete_snapshots(now - SNAPSHOTS_KEPT_SECONDS, _BATCH)
+            deleted = await self._repository.delete_snapshots(before, _BATCH)
             total += deleted
             if deleted < _BATCH:
                 return total
@@ -121,7 +125,7 @@ class Maintenance:
 
     async def _sweep(self, now: float) -> int:
         """Delete finished executions in the order of their ids, which is nearly that of their creation."""
-        before = self._rules.executions_kept_since(now)
+        before = self.rules.executions_kept_since(now)
         total = after_id = young = 0
         while True:
             begun = monotonic()

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 import structlog
 
 from attune_executor.domain.emergency import Emergency
+from attune_executor.domain.maintenance import MaintenanceRules
 from attune_executor.domain.policy import QueuePolicy
 from attune_executor.domain.sharding import divide, shard_of
 from attune_executor.engine.engine import Engine
@@ -54,6 +55,7 @@ class SharedShards:
         self._open = open_shard
         self._declared = dict(policies)
         self._emergency = emergency
+        self._maintenance: MaintenanceRules | None = None
         self._interval_seconds = interval_seconds
         self._owning: dict[int, asyncio.Task[None]] = {}
         self._turning: dict[int, Engine] = {}
@@ -138,6 +140,12 @@ class SharedShards:
         self._emergency = emergency
         await asyncio.gather(*(engine.set_emergency(emergency) for engine in self.engines.values()))
 
+    def set_maintenance(self, rules: MaintenanceRules) -> None:
+        """Change what maintenance does, here and wherever its shard is taken by this executor later."""
+        self._maintenance = rules
+        for engine in self._turning.values():
+            engine.set_maintenance(rules)
+
     def policies(self) -> Mapping[str, QueuePolicy]:
         """Policies in force where the shard is here, and those that would be where it is not."""
         elsewhere = {
@@ -192,6 +200,8 @@ class SharedShards:
 
     async def _serve(self, shard: LocalShard) -> None:
         number, engine = shard.number, shard.engine
+        if self._maintenance is not None:
+            engine.set_maintenance(self._maintenance)
         self._turning[number] = engine
         running = asyncio.create_task(engine.run(), name=f"engine {number}")
         configuring = asyncio.create_task(self._configure(number, engine), name=f"configuration {number}")

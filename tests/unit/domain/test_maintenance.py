@@ -67,10 +67,16 @@ def test_what_is_switched_off_is_no_task() -> None:
     assert MaintenanceRules().tasks() == list(Task)
     assert Task.SNAPSHOT_QUEUES not in MaintenanceRules(snapshots=False).tasks()
     assert Task.DELETE_EXECUTIONS not in MaintenanceRules(execution_retention_days=0).tasks()
+    assert Task.DELETE_SNAPSHOTS not in MaintenanceRules(snapshot_retention_days=0).tasks()
 
 
 def test_retention_counts_days() -> None:
     assert MaintenanceRules(execution_retention_days=2).executions_kept_since(10 * DAY) == 8 * DAY
+    assert MaintenanceRules(snapshot_retention_days=3).snapshots_kept_since(10 * DAY) == 7 * DAY
+
+
+def test_no_retention_makes_nothing_old() -> None:
+    assert MaintenanceRules(execution_retention_days=0).executions_kept_since(10 * DAY) == 0
 
 
 def test_most_of_the_time_is_rest() -> None:

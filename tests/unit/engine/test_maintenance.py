@@ -135,6 +135,15 @@ async def test_zero_days_keep_executions_for_ever(world: World) -> None:
         assert Task.DELETE_EXECUTIONS not in {report.task for report in maintenance.report()}
 
 
+async def test_the_rules_may_change_while_it_runs(world: World) -> None:
+    await world.executions(1, 2, age_days=10)
+    async with world.maintained(MaintenanceRules(execution_retention_days=0)) as maintenance:
+        await until(lambda: world.last(Task.DELETE_SNAPSHOTS) is not None)
+        maintenance.rules = MaintenanceRules(snapshots=False, execution_retention_days=9)
+        await until(lambda: not world.store.executions)
+        assert {report.task for report in maintenance.report()} == set(Task) - {Task.SNAPSHOT_QUEUES}
+
+
 async def test_a_sweep_goes_on_behind_young_executions_and_open_ones(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
