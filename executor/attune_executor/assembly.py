@@ -6,6 +6,7 @@ from attune_executor.adapters.clock import SystemClock
 from attune_executor.adapters.postgres import PostgresJournal, PostgresMaintenance
 from attune_executor.adapters.rabbitmq import RabbitMQBroker
 from attune_executor.domain.maintenance import MaintenanceRules
+from attune_executor.engine.calibration import Calibration
 from attune_executor.engine.engine import Engine
 from attune_executor.engine.local_shard import LocalShard
 from attune_executor.engine.maintenance import Maintenance
@@ -37,7 +38,11 @@ class ShardAssembly:
         url = self._settings.database.url.get_secret_value()
         options = self._settings.executor
         journal = await PostgresJournal.open(url, shard=number)
-        statistics = Statistics(self._clock, journal.queue_stats() if options.queue.enable_metrics else None)
+        statistics = Statistics(
+            self._clock,
+            journal.queue_stats() if options.queue.enable_metrics else None,
+            calibration=Calibration(journal.load_history(), self._clock),
+        )
         for listener in self._listeners:
             statistics.on_change(listener)
         broker = RabbitMQBroker(

@@ -24,7 +24,7 @@ def seconds_of(number: int) -> float:
 
 @dataclass(frozen=True, slots=True)
 class DurationPercentiles:
-    """How long executions ran, in seconds: half of them no longer than ``p50``, 95 % than ``p95``, 99 % than ``p99``."""
+    """How long executions ran, in seconds: half no longer than ``p50``, 95 % than ``p95``, 99 % than ``p99``."""
 
     p50: float
     p95: float

@@ -15,6 +15,7 @@ import structlog
 
 from attune_executor.domain.action_queue import ActionQueue
 from attune_executor.domain.stats import QueueStats
+from attune_executor.engine.calibration import Calibration
 from attune_executor.ports.clock import Clock
 from attune_executor.ports.journal import JournalError, QueueStatsRepository
 
@@ -28,6 +29,7 @@ class Statistics:
         repository: where to persist; None where ``enable_metrics`` is off.
         coalesce_seconds: least time between two writes.
         refresh_seconds: how often the measured load of queues at rest is brought up to date, since it fades with time.
+        calibration: brings back what was measured before a restart; None: measuring starts over.
     """
 
     def __init__(
@@ -36,7 +38,9 @@ class Statistics:
         repository: QueueStatsRepository | None,
         coalesce_seconds: float = 0.25,
         refresh_seconds: float = 5.0,
+        calibration: Calibration | None = None,
     ) -> None:
+        self._calibration = calibration
         self._clock = clock
         self._repository = repository
         self._coalesce_seconds = coalesce_seconds
@@ -75,10 +79,18 @@ class Statistics:
         """Start over from a rebuilt manager."""
         self._queues = {queue.ref: queue for queue in queues}
         self._changed = dict(self._queues)
+        if self._calibration is not None:
+            self._calibration.begin(self._queues.values())
         self._between_turns()
 
     async def run(self) -> None:
         """Refresh and persist until cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            if self._calibration is not None:
+                tasks.create_task(self._calibration.run(), name="calibration")
+            await self._keep_picture()
+
+    async def _keep_picture(self) -> None:
         while True:
             with suppress(TimeoutError):
                 async with asyncio.timeout(self._refresh_seconds):

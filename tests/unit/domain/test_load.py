@@ -76,7 +76,7 @@ def test_a_bin_stands_for_what_is_in_it(seconds: float) -> None:
 
 
 def test_what_left_the_window_leaves_no_trace() -> None:
-    draw = random.Random(1)
+    draw = random.Random(1)  # noqa: S311 - traffic, not cryptography
     meter, fresh = LoadMeter(window_seconds=600), LoadMeter(window_seconds=600)
     for number in range(10_000):
         at, seconds = number * 3.0, draw.lognormvariate(0, 2)

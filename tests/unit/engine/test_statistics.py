@@ -4,11 +4,20 @@ import asyncio
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager, suppress
 
-from attune_executor.adapters.memory import JournalStore, ManualClock, MemoryQueueStatsRepository
+from attune_executor.adapters.memory import (
+    JournalStore,
+    ManualClock,
+    MemoryJournal,
+    MemoryLoadHistory,
+    MemoryQueueStatsRepository,
+)
 from attune_executor.domain.action_queue import ActionQueue
+from attune_executor.domain.execution import ExecutionStatus
 from attune_executor.domain.policy import QueuePolicy
 from attune_executor.domain.queue_manager import ExecutionQueueManager
+from attune_executor.domain.records import Accepted, Finished, TurnRecord
 from attune_executor.domain.submission import ExecutionRequest
+from attune_executor.engine.calibration import Calibration
 from attune_executor.engine.statistics import Statistics
 
 
@@ -113,3 +122,36 @@ async def test_a_failed_turn_leaves_no_trace_in_the_saved_counters() -> None:
         statistics.replace(rebuilt.queues())
         await until(lambda: statistics.snapshot["busy"].last_updated == clock.now())
         assert [row.total_enqueued for row in store.stats.values()] == [1, 1]
+
+
+async def test_after_a_restart_the_load_of_the_past_is_brought_back_while_the_queues_work() -> None:
+    clock, store = ManualClock(), JournalStore()
+    journal = MemoryJournal(store)
+    await journal.acquire("before")
+    action_id = await journal.save_policy("busy", QueuePolicy(concurrency=1))
+    started, now = clock.now() - 70, clock.now()
+    await journal.commit(
+        TurnRecord(
+            accepted=[Accepted(1, action_id, "busy", 1, b"{}", None, started, 1)],
+        )
+    )
+    await journal.commit(TurnRecord(finished=[Finished(1, 1, ExecutionStatus.SUCCEEDED, b"{}", "w", started, now)]))
+    manager, busy, _ = queues(clock)
+    statistics = Statistics(
+        clock,
+        None,
+        coalesce_seconds=0.001,
+        refresh_seconds=0.01,
+        calibration=Calibration(MemoryLoadHistory(store), clock),
+    )
+    store.away = True
+    statistics.replace(manager.queues())
+    assert busy.action_id == action_id
+    async with running(statistics):
+        await until(lambda: "busy" in statistics.snapshot)
+        assert not statistics.snapshot["busy"].load.calibrated
+        store.away = False
+        await until(lambda: statistics.snapshot["busy"].load.calibrated)
+
+    assert statistics.snapshot["busy"].load.average_duration_seconds is not None
+    assert statistics.snapshot["idle"].load.average_duration_seconds is None

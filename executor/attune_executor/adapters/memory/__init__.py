@@ -1,18 +1,22 @@
 """The ports in memory: for tests of what lies above them. They pass the contract suites of the real adapters."""
 
+from attune_executor.adapters.memory.authorizer import MemoryAuthorizer
 from attune_executor.adapters.memory.broker import MemoryBroker
 from attune_executor.adapters.memory.clock import ManualClock
 from attune_executor.adapters.memory.history import MemoryExecutionHistory
 from attune_executor.adapters.memory.journal import JournalStore, MemoryJournal, MemoryQueueStatsRepository
+from attune_executor.adapters.memory.load_history import MemoryLoadHistory
 from attune_executor.adapters.memory.maintenance import MemoryMaintenance
 from attune_executor.adapters.memory.membership import MemoryMembership
 
 __all__ = [
     "JournalStore",
     "ManualClock",
+    "MemoryAuthorizer",
     "MemoryBroker",
     "MemoryExecutionHistory",
     "MemoryJournal",
+    "MemoryLoadHistory",
     "MemoryMaintenance",
     "MemoryMembership",
     "MemoryQueueStatsRepository",

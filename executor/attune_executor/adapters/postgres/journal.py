@@ -8,6 +8,7 @@ import orjson
 
 from attune_executor.adapters.postgres import policy_codec
 from attune_executor.adapters.postgres.connection import CONNECT_SECONDS, away_is_journal_error
+from attune_executor.adapters.postgres.load_history import PostgresLoadHistory
 from attune_executor.adapters.postgres.queue_stats import PostgresQueueStatsRepository
 from attune_executor.adapters.postgres.rows import (
     accepted_columns,
@@ -82,6 +83,10 @@ class PostgresJournal:
         """The statistics of this journal's queues, written under its fence."""
         return PostgresQueueStatsRepository(self._readers, self._writer)
 
+    def load_history(self) -> PostgresLoadHistory:
+        """The load of this journal's actions in the past."""
+        return PostgresLoadHistory(self._readers, self._shard)
+
     async def close(self) -> None:
         """Close every connection; what runs on them is given up."""
         self._readers.terminate()
@@ -107,6 +112,7 @@ class PostgresJournal:
                 row["ref"],
                 row["enabled"],
                 None if row["policy"] is None else policy_codec.decode(row["policy"], row["ref"]),
+                row["governed"],
                 row["last_order"],
                 row["total_rejected"],
                 rate_marks(row["rate_marks"]),
