@@ -366,15 +366,17 @@ async def test_policies_are_kept_as_they_are(rig: JournalRig, journal: Journal) 
     assert first != second
     assert await journal.save_policy(REF, POLICY) == first
     by_ref = {known.ref: known for known in await journal.actions()}
-    assert by_ref[REF].policy == POLICY
-    assert by_ref[REF].enabled
-    assert by_ref["core.sleep"].policy is None
+    assert (by_ref[REF].policy, by_ref[REF].governed, by_ref[REF].enabled) == (POLICY, True, True)
+    assert (by_ref["core.sleep"].policy, by_ref["core.sleep"].governed) == (None, False)
     assert await journal.save_policy(REF, None) == first
     await rig.disable(REF)
     by_ref = {known.ref: known for known in await journal.actions()}
-    assert by_ref[REF].policy is None
-    assert not by_ref[REF].enabled
+    # What waits drains by the last one.
+    assert (by_ref[REF].policy, by_ref[REF].governed, by_ref[REF].enabled) == (POLICY, False, False)
     assert by_ref["core.sleep"].enabled
+    await journal.save_policy(REF, QueuePolicy(concurrency=1))
+    by_ref = {known.ref: known for known in await journal.actions()}
+    assert (by_ref[REF].policy, by_ref[REF].governed) == (QueuePolicy(concurrency=1), True)
 
 
 async def test_totals_are_known_from_the_executions_and_the_statistics(

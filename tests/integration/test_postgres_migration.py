@@ -79,7 +79,7 @@ async def test_an_action_with_executions_cannot_be_deleted(migrated_url: str) ->
         await execute(migrated_url, "DELETE FROM attune.action WHERE ref = 'used'")
 
 
-async def test_totals_of_an_older_database_are_kept(database_url: str) -> None:
+async def test_totals_and_policies_of_an_older_database_are_kept(database_url: str) -> None:
     connection = await asyncpg.connect(database_url)
     await connection.execute("CREATE SCHEMA attune")
     for text in v0001_queues.STATEMENTS:
@@ -87,10 +87,10 @@ async def test_totals_of_an_older_database_are_kept(database_url: str) -> None:
     await connection.execute(
         "CREATE TABLE attune.alembic_version (version_num varchar(32) PRIMARY KEY);"
         "INSERT INTO attune.alembic_version VALUES ('0001');"
-        "INSERT INTO attune.action (ref) VALUES ('used'), ('fresh');"
+        "INSERT INTO attune.action (ref, policy) VALUES ('used', '{\"concurrency\": 5}'), ('fresh', NULL);"
         "INSERT INTO attune.queue_stats VALUES (1, 0, 0, 5, NULL, 70, 70, 3, now())"
     )
     await migrate(database_url)
-    rows = await connection.fetch("SELECT last_order, total_rejected FROM attune.action ORDER BY id")
-    assert [tuple(row) for row in rows] == [(70, 3), (0, 0)]
+    rows = await connection.fetch("SELECT last_order, total_rejected, governed FROM attune.action ORDER BY id")
+    assert [tuple(row) for row in rows] == [(70, 3, True), (0, 0, False)]
     await connection.close()

@@ -47,21 +47,25 @@ class ExecutionQueueManager:
         ref: str,
         policy: QueuePolicy | None,
         *,
+        governed: bool,
         enabled: bool,
         last_order: int,
         total_rejected: int,
         now: float,
         rate_marks: Iterable[RateMark] = (),
     ) -> None:
-        """Make an action known, with its counters, before any of its executions is restored."""
-        # An action without a policy may still have executions to finish: one at a time is the cautious limit.
+        """Make an action known, with its counters, before any of its executions is restored.
+
+        ``policy`` is the last that was declared, None where there never was one, and ``governed`` whether it still is.
+        """
+        # Nothing was ever accepted without a policy. What got here otherwise is run one at a time, the cautious limit.
         effective = policy if policy is not None else QueuePolicy(concurrency=1)
         queue = ActionQueue(
             action_id,
             ref,
             effective,
             enabled,
-            governed=policy is not None,
+            governed=governed and policy is not None,
             load=LoadMeter(effective.peak_window_seconds),
             rate=None if effective.rate_limit is None else RateMeter(effective.rate_limit, rate_marks),
             last_order=last_order,
@@ -119,7 +123,9 @@ class ExecutionQueueManager:
         """
         queue = self._by_ref.get(ref)
         if queue is None:
-            self.restore_action(action_id, ref, policy, enabled=True, last_order=0, total_rejected=0, now=now)
+            self.restore_action(
+                action_id, ref, policy, governed=True, enabled=True, last_order=0, total_rejected=0, now=now
+            )
             return
         previous, queue.policy = queue.policy, policy
         queue.governed = True

@@ -28,6 +28,7 @@ async def rebuild(
             action.action_id,
             action.ref,
             action.policy,
+            governed=action.governed,
             enabled=action.enabled,
             last_order=action.last_order,
             total_rejected=action.total_rejected,

@@ -24,7 +24,9 @@ class SchemaError(JournalError):
 
 
 class KnownAction(NamedTuple):
-    """An action as the journal knows it. ``policy`` is None once its policy was removed.
+    """An action as the journal knows it.
+
+    ``policy`` is the last one that was declared, None where there never was one, and ``governed`` whether it still is.
 
     ``last_order`` is the highest queue order ever given out, ``rate_marks`` what its rate limit has counted.
     """
@@ -33,6 +35,7 @@ class KnownAction(NamedTuple):
     ref: str
     enabled: bool
     policy: QueuePolicy | None
+    governed: bool
     last_order: int
     total_rejected: int
     rate_marks: Sequence[RateMark] = ()
@@ -139,6 +142,8 @@ class Journal(Protocol):
 
     async def save_policy(self, ref: str, policy: QueuePolicy | None) -> int:
         """Store an action's policy (None: remove it), making the action known; returns the action's id.
+
+        A removed policy stays known as the last one.
 
         Raises:
             FencedError: another owner has the shard; nothing was written.

@@ -238,7 +238,14 @@ def test_a_worker_that_runs_what_another_has_finished_is_told_to_stop() -> None:
 def restored(*, confirmed: bool, started: bool) -> ExecutionQueueManager:
     manager = ExecutionQueueManager(publish_order=7)
     manager.restore_action(
-        1, "core.echo", QueuePolicy(concurrency=1), enabled=True, last_order=12, total_rejected=4, now=NOW
+        1,
+        "core.echo",
+        QueuePolicy(concurrency=1),
+        governed=True,
+        enabled=True,
+        last_order=12,
+        total_rejected=4,
+        now=NOW,
     )
     manager.restore_active(110, 1, NOW, attempt=1, started=started, publish_order=6, confirmed=confirmed)
     manager.restore_waiting(111, 1, 11, NOW - 30)

@@ -285,6 +285,26 @@ async def test_policy_changes_bite_at_once(world: World) -> None:
         assert engine.policies() == {}
 
 
+async def test_what_a_removed_policy_left_waiting_drains_by_it_after_a_crash(world: World) -> None:
+    world.broker.add_worker("gpu-worker", pool="gpu")
+    async with world.killed() as engine:
+        await engine.set_policy(REF, QueuePolicy(concurrency=2, pool="gpu"))
+        await engine.submit(requests(4))
+        await engine.remove_policy(REF)
+        await until(lambda: world.store.shards[0].confirmed_order == 2)
+    async with world.running() as engine:
+        gpu = world.broker.pools["gpu"]
+        await until(lambda: len(gpu) == 2)
+        world.finish(*gpu)
+        await until(lambda: len(gpu) == 4)
+        world.finish(*list(gpu)[2:])
+        await until(lambda: world.statuses() == [ExecutionStatus.SUCCEEDED] * 4)
+        assert world.pool() == []
+        (refusal,) = await engine.submit(requests(1))
+        assert isinstance(refusal, Refusal)
+        assert engine.policies() == {}
+
+
 async def test_reports_are_applied_again_after_a_reconnect_without_effect(world: World) -> None:
     async with world.running() as engine:
         await engine.set_policy(REF, QueuePolicy(concurrency=1))

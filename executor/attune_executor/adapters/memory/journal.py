@@ -30,6 +30,7 @@ class _Action:
     action_id: int
     policy: QueuePolicy | None
     shard: int
+    governed: bool = False
     enabled: bool = True
     rate_marks: Sequence[RateMark] = ()
     last_order: int = 0
@@ -154,6 +155,7 @@ class MemoryJournal:
             ref,
             action.enabled,
             action.policy,
+            action.governed,
             last_order=max([*orders, action.last_order]),
             total_rejected=max(stats.total_rejected if stats else 0, action.total_rejected),
             rate_marks=action.rate_marks,
@@ -192,7 +194,8 @@ class MemoryJournal:
         self.check_owner()
         action = self.store.actions.setdefault(ref, _Action(len(self.store.actions) + 1, None, self._shard))
         action.shard = self._shard
-        action.policy = policy
+        action.policy = policy or action.policy
+        action.governed = policy is not None
         return action.action_id
 
     async def reserve_ids(self, count: int) -> range:

@@ -153,9 +153,6 @@ class Ledger:
 
     def rebuilt(self, now: float) -> None:
         """A new manager starts from the journal: its patience begins anew."""
-        for action in self.actions.values():
-            if not action.governed:
-                action.policy = QueuePolicy(concurrency=1)
         for fate in self.active():
             fate.pool = self.actions[fate.ref].policy.pool
             fate.since = now

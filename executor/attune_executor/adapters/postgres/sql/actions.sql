@@ -5,6 +5,7 @@ SELECT
     action.ref,
     action.enabled,
     action.policy,
+    action.governed,
     GREATEST(last.queue_order, action.last_order) AS last_order,
     action.rate_marks,
     GREATEST(stats.total_rejected, action.total_rejected) AS total_rejected
