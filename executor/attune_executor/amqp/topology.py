@@ -55,7 +55,7 @@ def control_key(pool: str) -> str:
     """Routes to the control queue of every worker of ``pool``.
 
     Raises:
-        PolicyError: when ``pool`` is not a DNS label.
+        PolicyError: when ``pool`` has a name that no pool can have.
     """
     check_pool(pool)
     return f"worker.{pool}.control"
@@ -73,7 +73,7 @@ def pool_queue_name(pool: str) -> str:
     """The queue of a worker pool.
 
     Raises:
-        PolicyError: when ``pool`` is not a DNS label.
+        PolicyError: when ``pool`` has a name that no pool can have.
     """
     check_pool(pool)
     return f"worker.{pool}.executions"

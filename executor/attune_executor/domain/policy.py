@@ -15,19 +15,23 @@ DEFAULT_POOL: Final = "default"
 DEFAULT_PRIORITY: Final = 5
 MAX_PRIORITY: Final = 10
 
-_POOL: Final = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
+_LABEL: Final = "[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?"
+_POOL: Final = re.compile(rf"{_LABEL}(\.{_LABEL})?")
 _SHORTEST_PEAK_WINDOW_SECONDS: Final = 60
 
 
 def check_pool(pool: str) -> None:
-    """Make sure that ``pool`` is a DNS label: it names a Deployment, and in routing keys others would be wildcards.
+    """Make sure that ``pool`` is a DNS label, or two with a dot between: a Deployment, and its namespace if that matters.
+
+    Others would be wildcards in routing keys.
 
     Raises:
         PolicyError: it is not.
     """
     if not _POOL.fullmatch(pool):
         raise PolicyError(
-            f"pool is {pool!r}: use 1 to 63 lower-case letters, digits and hyphens, not a hyphen first or last"
+            f"pool is {pool!r}: use 1 to 63 lower-case letters, digits and hyphens, not a hyphen first or last;"
+            " a namespace may follow after a dot"
         )
 
 
@@ -102,7 +106,7 @@ class QueuePolicy:
             at once, at least 1.
         max_queue_length: waiting executions beyond which the next is refused, at least 0 (0: never wait).
         admission: whether new executions are accepted and waiting ones started.
-        pool: worker pool that runs the action, a DNS label.
+        pool: worker pool that runs the action, as `check_pool` takes it.
         peak_window_seconds: how far back the peak arrival rate and the average duration look, at least 60.
         queue_timeout_seconds: an execution that waits longer ends with status timeout; None: it may wait for ever.
         execution_timeout_seconds: a run that takes longer is stopped and times out; None: it may run for ever.

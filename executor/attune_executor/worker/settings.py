@@ -20,7 +20,8 @@ class WorkerOptions(BaseModel):
     """``worker``.
 
     Attributes:
-        pool: whose executions this worker runs; a DNS label.
+        pool: whose executions this worker runs: a DNS label, for a Deployment outside of the operator's namespace with
+            that namespace behind a dot.
         slots: executions that run at once.
         name: this worker's, unique among all workers; unset: the host's, with the process id outside containers.
         max_result_bytes: the most JSON that an action may return, up to 8 MiB.
@@ -33,7 +34,7 @@ class WorkerOptions(BaseModel):
 
     pool: Annotated[str, AfterValidator(_pool)]
     slots: Annotated[int, Field(ge=1, le=1000)] = 10
-    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,128}$")] | None = None
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,112}$")] | None = None
     max_result_bytes: Annotated[int, Field(ge=1024, le=8 * 1024 * 1024)] = MAX_RESULT_BYTES
     health_port: Annotated[int, Field(ge=1, le=65535)] | None = None
     drain_seconds: Annotated[float, Field(ge=0)] | None = None
