@@ -93,14 +93,16 @@ class LoadMeter:
         )
 
     def _arrivals_per_hour(self, now: float) -> float:
-        since = int((now - ARRIVAL_SECONDS) // BUCKET_SECONDS)
+        """Of whole minutes: the one that is not over yet would make every look at it another number."""
+        present = int(now // BUCKET_SECONDS)
+        first = present - ARRIVAL_SECONDS // BUCKET_SECONDS
         arrivals = 0
         for minute in reversed(self._minutes):
-            if minute.index <= since:
+            if minute.index < first:
                 break
-            arrivals += minute.arrivals
-        # The newest minute is not over yet.
-        return arrivals * 3600 / (ARRIVAL_SECONDS - BUCKET_SECONDS + now % BUCKET_SECONDS)
+            if minute.index < present:
+                arrivals += minute.arrivals
+        return arrivals * 3600 / ARRIVAL_SECONDS
 
     def _minute(self, now: float) -> Minute:
         index = int(now // BUCKET_SECONDS)

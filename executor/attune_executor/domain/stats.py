@@ -13,7 +13,7 @@ class Load:
         peak_per_hour: highest arrival rate of any minute in the peak window, in executions per hour.
         average_duration_seconds: mean run time of the executions that finished in the window, or of the last ones
             before it; None before the first one finishes.
-        arrivals_per_hour: present rate of arrivals: of the last five minutes, in executions per hour.
+        arrivals_per_hour: present rate of arrivals: of the last five whole minutes, in executions per hour.
         durations: percentiles of the run times in the window; None where nothing finished in it.
         calibrated: whether all of the window was seen; False while the history before a restart is being read.
     """

@@ -117,6 +117,16 @@ class WorkersSpec(ResourceModel):
     """Growth by the depth of the queue, for load that the measured peak does not explain: the band with the highest
     `waiting` that the queue has reached applies, one step at most every 30 seconds."""
 
+    drain_seconds: int = between(
+        0,
+        3600,
+        "drainSeconds must be between 1 and 3600, or 0 to leave bursts to depthBands",
+        default=30,
+    )
+    """Seconds in which the executions that wait and run are to be done: a burst gets the workers for that at once, as
+    soon as it is known how long executions of the action take. Shorter than a worker needs to start buys nothing. 0:
+    bursts grow by depthBands alone."""
+
     peak_window_seconds: int = between(
         60,
         86_400,

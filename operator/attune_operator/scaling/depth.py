@@ -47,7 +47,7 @@ def depth_growth(
     due = memory.grew_at is None or now - memory.grew_at >= STEP_SECONDS
     grown = replicas + max(1, -(-replicas * percent // 100)) if due else replicas
     in_hand = sum(
-        max(demand.active, min(demand.concurrency, demand.active + demand.startable))
+        max(demand.active, min(demand.usable_slots, demand.active + demand.startable))
         if demand.name in bands
         else demand.active
         for demand in demands

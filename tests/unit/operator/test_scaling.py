@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from attune_executor.domain.policy import Admission
+from attune_executor.domain.policy import Admission, RateLimit
 from attune_executor.domain.stats import Load, QueueStats
 from attune_operator.resources import DepthBand, ScalingMode, WorkersSpec
 from attune_operator.scaling import PolicyDemand, Reason, ScalingMemory, decide
@@ -22,6 +22,8 @@ def queue(
     concurrency: int = 100,
     per_hour: float = 0.0,
     seconds: float | None = None,
+    lines: int = 1,
+    calibrated: bool = True,
 ) -> QueueStats:
     return QueueStats(
         action_id=1,
@@ -34,7 +36,8 @@ def queue(
         total_completed=0,
         total_rejected=0,
         last_updated=NOW,
-        load=Load(per_hour, seconds),
+        load=Load(per_hour, seconds, calibrated=calibrated),
+        lines=lines,
     )
 
 
@@ -44,10 +47,12 @@ def demand(
     name: str = "echo",
     concurrency: int = 100,
     admission: Admission = Admission.OPEN,
+    grouped: bool = False,
+    rate_limit: RateLimit | None = None,
     **workers: Any,
 ) -> PolicyDemand:
     spec = WorkersSpec.model_validate({"deployment": "attune-worker", "max_replicas": 20, **workers})
-    return PolicyDemand(name, concurrency, admission, spec, stats)
+    return PolicyDemand(name, concurrency, admission, spec, stats, grouped, rate_limit)
 
 
 def desired_after(
@@ -127,6 +132,75 @@ def test_a_burst_on_an_idle_queue_reaches_its_size_at_once() -> None:
     assert desired == 4  # 400 a minute x 3 s are 20 slots: 2 workers, 3 with the buffer; 40 are active: 4
 
 
+@pytest.mark.parametrize(
+    ("situation", "replicas", "expected", "reason"),
+    [
+        # 400 executions of 3 s in 30 s: 40 slots.
+        (demand(queue(waiting=400, seconds=3.0), min_replicas=0), 0, 4, Reason.BACKLOG),
+        (demand(queue(waiting=390, active=10, seconds=3.0)), 1, 4, Reason.BACKLOG),
+        # The soonest that can be asked for is all at once.
+        (demand(queue(waiting=90, active=10, seconds=600.0)), 1, 10, Reason.BACKLOG),
+        (demand(queue(waiting=400, seconds=3.0), drain_seconds=60, depth_bands=[]), 1, 2, Reason.BACKLOG),
+        (demand(queue(waiting=400, seconds=3.0), drain_seconds=0), 1, 2, Reason.DEPTH_BAND),
+        # What waits needs no more workers when it is done in time anyway, or nearly.
+        (demand(queue(waiting=400, active=10, seconds=0.01), depth_bands=[]), 1, 1, Reason.BACKLOG),
+        (demand(queue(waiting=400, active=40, seconds=2.95), depth_bands=[]), 4, 4, Reason.BACKLOG),
+        (demand(queue(waiting=440, active=40, seconds=2.95), depth_bands=[]), 4, 5, Reason.BACKLOG),
+        # Concurrency, bounds, hold and rate limit count as everywhere.
+        (demand(queue(waiting=400, seconds=3.0), concurrency=25), 1, 3, Reason.BACKLOG),
+        (demand(queue(waiting=4000, seconds=3.0), concurrency=1000, max_replicas=5), 1, 5, Reason.MAX_REPLICAS),
+        (demand(queue(waiting=400, seconds=3.0), admission=Admission.HOLD), 1, 1, Reason.MIN_REPLICAS),
+        (
+            demand(queue(waiting=400, seconds=60.0), rate_limit=RateLimit(30, 60), depth_bands=[]),
+            1,
+            2,
+            Reason.BACKLOG,
+        ),
+        # With groups each line has the concurrency: eight lines of one.
+        (demand(queue(waiting=80, seconds=30.0, lines=8), concurrency=1, grouped=True, slots_per_worker=2), 1, 4, None),
+        (demand(queue(per_hour=3600, seconds=30.0), concurrency=1, grouped=True), 1, 5, Reason.PEAK_LOAD),
+    ],
+)
+def test_a_backlog_gets_the_workers_that_clear_it_in_time(
+    situation: PolicyDemand, replicas: int, expected: int, reason: Reason | None
+) -> None:
+    decision, _ = decide([situation], replicas, ScalingMemory(), NOW)
+
+    assert decision.desired == expected, decision.message
+    assert reason in {None, decision.reason}, decision.message
+
+
+def test_backlogs_that_share_a_deployment_add_up_in_slots() -> None:
+    small = queue(waiting=5, seconds=3.0)  # half a slot
+
+    decision, _ = decide([demand(small, name=f"policy-{number}") for number in range(30)], 1, ScalingMemory(), NOW)
+
+    assert (decision.desired, decision.reason) == (2, Reason.BACKLOG)
+
+
+def test_until_the_history_is_read_a_new_leader_grows_and_takes_nothing_away() -> None:
+    at_once = {"stabilization_seconds": 0}
+    idle = demand(queue(calibrated=False), scale_down=at_once)
+    held, _ = decide([idle], 6, ScalingMemory(), NOW)
+    burst, _ = decide(
+        [demand(queue(waiting=4000, seconds=3.0, calibrated=False), scale_down=at_once)], 6, ScalingMemory(), NOW
+    )
+
+    assert (held.desired, held.reason) == (6, Reason.STATISTICS_UNKNOWN)
+    assert burst.desired == 10
+
+
+def test_a_deployment_that_another_autoscaler_scales_is_left_to_it() -> None:
+    busy = demand(queue(waiting=400, seconds=3.0))
+
+    decision, _ = decide([busy], 1, ScalingMemory(), NOW, scaled_by="HorizontalPodAutoscaler web")
+
+    assert (decision.apply, decision.reason) == (False, Reason.SCALED_BY_ANOTHER)
+    assert "HorizontalPodAutoscaler web" in decision.message
+    assert decision.ledger is not None
+    assert (decision.ledger.desired, decision.ledger.last_scale_time) == (4, None)
+
+
 def test_depth_grows_step_by_step_while_the_duration_is_not_known() -> None:
     deep = demand(queue(waiting=400, active=10, per_hour=400 * 60))
     replicas, memory, sizes = 1, ScalingMemory(), list[int]()
@@ -138,7 +212,7 @@ def test_depth_grows_step_by_step_while_the_duration_is_not_known() -> None:
 
 
 def test_growth_by_the_formula_is_given_time_before_depth_adds_to_it() -> None:
-    deep = demand(queue(waiting=400, active=10, per_hour=10_000, seconds=5))
+    deep = demand(queue(waiting=400, active=10, per_hour=10_000, seconds=5), drain_seconds=0)
     first, memory = desired_after([deep], 1, ScalingMemory(), NOW)
     second, _ = desired_after([deep], first, memory, NOW + 1)
 

@@ -6,7 +6,7 @@ from itertools import pairwise
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from attune_executor.domain.policy import Admission
+from attune_executor.domain.policy import Admission, RateLimit
 from attune_executor.domain.stats import Load, QueueStats
 from attune_operator.resources import DepthBand, ScaleDown, ScalingMode, WorkersSpec
 from attune_operator.scaling import PolicyDemand, ScalingMemory, decide
@@ -28,6 +28,7 @@ def statistics(draw: st.DrawFn) -> QueueStats:
         total_rejected=0,
         last_updated=NOW,
         load=Load(draw(st.floats(0, 200_000)), draw(st.none() | st.floats(0, 600))),
+        lines=draw(st.integers(1, 20)),
     )
 
 
@@ -44,6 +45,7 @@ def workers(draw: st.DrawFn) -> WorkersSpec:
         max_replicas=draw(st.integers(max(1, minimum), 50)),
         mode=draw(st.sampled_from([ScalingMode.AUTO, ScalingMode.RECOMMEND])),
         buffer_percent=draw(st.integers(0, 200)),
+        drain_seconds=draw(st.sampled_from([0, 1, 30, 600])),
         depth_bands=tuple(DepthBand(waiting=waiting, add_percent=percent) for waiting, percent in bands),
         scale_down=ScaleDown(stabilization_seconds=draw(st.sampled_from([0, 10, 300]))),
     )
@@ -58,6 +60,8 @@ def demands(draw: st.DrawFn, *, known: bool = False) -> list[PolicyDemand]:
             admission=draw(st.sampled_from(Admission)),
             workers=draw(workers()),
             stats=draw(statistics() if known else st.none() | statistics()),
+            grouped=draw(st.booleans()),
+            rate_limit=draw(st.none() | st.builds(RateLimit, st.integers(1, 1000), st.floats(0.1, 600))),
         )
         for number in range(draw(st.integers(1, 3)))
     ]
@@ -70,6 +74,26 @@ def test_the_size_is_within_the_bounds(shared: list[PolicyDemand], replicas: int
     minimum = max(demand.workers.min_replicas for demand in shared)
     maximum = max(demand.workers.max_replicas for demand in shared)
     assert minimum <= decision.desired <= maximum
+
+
+@given(demands(known=True), st.integers(0, 60), st.integers(0, 2))
+def test_until_the_past_is_known_no_worker_is_taken_away(shared: list[PolicyDemand], replicas: int, new: int) -> None:
+    uncalibrated = shared[new % len(shared)]
+    stats = uncalibrated.stats
+    assert stats is not None
+    shared[new % len(shared)] = replace(uncalibrated, stats=replace(stats, load=replace(stats.load, calibrated=False)))
+    assume(replicas <= max(demand.workers.max_replicas for demand in shared))
+
+    decision, _ = decide(shared, replicas, ScalingMemory(), NOW)
+
+    assert decision.desired >= replicas
+
+
+@given(demands(), st.integers(0, 60))
+def test_another_autoscaler_is_never_overruled(shared: list[PolicyDemand], replicas: int) -> None:
+    decision, _ = decide(shared, replicas, ScalingMemory(), NOW, scaled_by="HorizontalPodAutoscaler web")
+
+    assert not decision.apply
 
 
 @given(demands(), st.integers(0, 60), st.integers(0, 2))
