@@ -144,7 +144,7 @@ class Turns:
 
     async def run(self, seconds: float) -> list[float]:
         """The seconds of each commit."""
-        action = await self._journal.save_policy("bench.turns", QueuePolicy(concurrency=PER_TURN))
+        action = (await self._journal.save_policies({"bench.turns": QueuePolicy(concurrency=PER_TURN)}))["bench.turns"]
         commits: list[float] = []
         end = time.monotonic() + seconds
         waiting: list[int] = []

@@ -27,7 +27,8 @@ class World(NamedTuple):
 
 async def fill(journal: PostgresJournal | MemoryJournal) -> None:
     await journal.acquire("test")
-    actions = [await journal.save_policy(ref, QueuePolicy(concurrency=2)) for ref in (EVEN, ODD)]
+    ids = await journal.save_policies(dict.fromkeys((EVEN, ODD), QueuePolicy(concurrency=2)))
+    actions = [ids[EVEN], ids[ODD]]
     await journal.commit(
         TurnRecord(
             publish_order=1,

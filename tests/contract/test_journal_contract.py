@@ -67,7 +67,7 @@ async def journal(rig: JournalRig) -> Journal:
 
 @pytest.fixture
 async def action(journal: Journal) -> int:
-    return await journal.save_policy(REF, QueuePolicy(concurrency=2))
+    return (await journal.save_policies({REF: QueuePolicy(concurrency=2)}))[REF]
 
 
 def accepted(
@@ -144,9 +144,9 @@ async def test_a_past_owner_writes_nothing(rig: JournalRig, journal: Journal, ac
 async def test_a_past_owner_cannot_put_an_old_policy_back(rig: JournalRig, journal: Journal, action: int) -> None:
     successor = await rig.journal()
     await successor.acquire("second")
-    await successor.save_policy(REF, QueuePolicy(concurrency=9))
+    await successor.save_policies({REF: QueuePolicy(concurrency=9)})
     with pytest.raises(FencedError):
-        await journal.save_policy(REF, QueuePolicy(concurrency=1))
+        await journal.save_policies({REF: QueuePolicy(concurrency=1)})
     (known,) = await successor.actions()
     assert known.action_id == action
     assert known.policy == QueuePolicy(concurrency=9)
@@ -271,7 +271,7 @@ async def test_a_turn_is_written_whole(rig: JournalRig, journal: Journal, action
 
 
 async def test_open_executions_come_by_action_and_queue_order(rig: JournalRig, journal: Journal, action: int) -> None:
-    other = await journal.save_policy("core.sleep", None)
+    other = (await journal.save_policies({"core.sleep": None}))["core.sleep"]
     rows = [accepted(100 - order, action, order) for order in range(1, 31)]
     rows += [accepted(200 - order, other, order) for order in range(1, 31)]
     await journal.commit(TurnRecord(accepted=rows[::-1]))
@@ -361,22 +361,42 @@ async def test_a_past_owner_is_not_told_what_its_successor_has_to_know(
 
 
 async def test_policies_are_kept_as_they_are(rig: JournalRig, journal: Journal) -> None:
-    first = await journal.save_policy(REF, POLICY)
-    second = await journal.save_policy("core.sleep", None)
+    first = (await journal.save_policies({REF: POLICY}))[REF]
+    second = (await journal.save_policies({"core.sleep": None}))["core.sleep"]
     assert first != second
-    assert await journal.save_policy(REF, POLICY) == first
+    assert (await journal.save_policies({REF: POLICY}))[REF] == first
     by_ref = {known.ref: known for known in await journal.actions()}
     assert (by_ref[REF].policy, by_ref[REF].governed, by_ref[REF].enabled) == (POLICY, True, True)
     assert (by_ref["core.sleep"].policy, by_ref["core.sleep"].governed) == (None, False)
-    assert await journal.save_policy(REF, None) == first
+    assert (await journal.save_policies({REF: None}))[REF] == first
     await rig.disable(REF)
     by_ref = {known.ref: known for known in await journal.actions()}
     # What waits drains by the last one.
     assert (by_ref[REF].policy, by_ref[REF].governed, by_ref[REF].enabled) == (POLICY, False, False)
     assert by_ref["core.sleep"].enabled
-    await journal.save_policy(REF, QueuePolicy(concurrency=1))
+    await journal.save_policies({REF: QueuePolicy(concurrency=1)})
     by_ref = {known.ref: known for known in await journal.actions()}
     assert (by_ref[REF].policy, by_ref[REF].governed) == (QueuePolicy(concurrency=1), True)
+
+
+async def test_many_policies_are_saved_at_once_or_not_at_all(rig: JournalRig, journal: Journal, action: int) -> None:
+    policies: dict[str, QueuePolicy | None] = {
+        f"many.{number}": QueuePolicy(concurrency=number, priority=number % 10, tags=(f"t{number}",))
+        for number in range(1, 2001)
+    }
+    ids = await journal.save_policies(policies | {REF: None})
+    assert ids[REF] == action
+    assert ids.keys() == policies.keys() | {REF}
+    assert {known.ref: (known.action_id, known.policy) for known in await journal.actions() if known.governed} == {
+        ref: (ids[ref], policy) for ref, policy in policies.items()
+    }
+    assert await journal.save_policies({}) == {}
+    successor = await rig.journal()
+    await successor.acquire("second")
+    with pytest.raises(FencedError):
+        await journal.save_policies(dict.fromkeys(policies) | {"new": POLICY})
+    assert len([known for known in await successor.actions() if known.governed]) == len(policies)
+    assert "new" not in {known.ref for known in await successor.actions()}
 
 
 async def test_totals_are_known_from_the_executions_and_the_statistics(
@@ -398,7 +418,7 @@ def stats(action_id: int, *, total_enqueued: int, total_rejected: int = 0, oldes
 
 async def test_statistics_are_replaced(rig: JournalRig, journal: Journal, action: int) -> None:
     repository = rig.statistics(journal)
-    other = await journal.save_policy("core.sleep", None)
+    other = (await journal.save_policies({"core.sleep": None}))["core.sleep"]
     await repository.save([])
     assert await rig.stats_of(action) is None
     await repository.save([stats(action, total_enqueued=1, oldest=NOW), stats(other, total_enqueued=2)])

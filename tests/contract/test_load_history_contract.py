@@ -1,6 +1,6 @@
 """What calibration relies on of any history of the load."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from typing import NamedTuple
 
 import asyncpg
@@ -33,12 +33,12 @@ ROWS = (
 
 class World(NamedTuple):
     history: LoadHistory
-    actions: dict[str, int]
+    actions: Mapping[str, int]
 
 
-async def fill(journal: PostgresJournal | MemoryJournal) -> dict[str, int]:
+async def fill(journal: PostgresJournal | MemoryJournal) -> Mapping[str, int]:
     await journal.acquire("test")
-    actions = {ref: await journal.save_policy(ref, QueuePolicy(concurrency=2)) for ref in (BUSY, RARE, NEVER)}
+    actions = await journal.save_policies(dict.fromkeys((BUSY, RARE, NEVER), QueuePolicy(concurrency=2)))
     await journal.commit(
         TurnRecord(
             accepted=[

@@ -101,7 +101,7 @@ async def owner(owners: Owners) -> Owner:
     """An owner that knows both actions."""
     owner = await owners.next()
     for ref in REFS:
-        await owner.journal.save_policy(ref, QueuePolicy(concurrency=2))
+        await owner.journal.save_policies({ref: QueuePolicy(concurrency=2)})
     return owner
 
 

@@ -136,7 +136,9 @@ async def test_a_shard_holds_its_own_actions_alone(rig: Rig) -> None:
     for shard, journal in enumerate(journals):
         await journal.acquire("one")
         for number in (1, 2):
-            action = await journal.save_policy(f"shard{shard}.action{number}", QueuePolicy(concurrency=1))
+            action = (await journal.save_policies({f"shard{shard}.action{number}": QueuePolicy(concurrency=1)}))[
+                f"shard{shard}.action{number}"
+            ]
             accepted = [
                 Accepted(100 * action + order, action, "", order, b"{}", None, 1.0, None) for order in range(1, 4)
             ]
@@ -154,7 +156,7 @@ async def test_operators_changes_reach_the_owner_of_their_shard(rig: Rig) -> Non
     journals = [await rig.journal(shard) for shard in (0, 1)]
     for shard, journal in enumerate(journals):
         await journal.acquire("one")
-        await journal.save_policy(f"shard{shard}.action", QueuePolicy(concurrency=1))
+        await journal.save_policies({f"shard{shard}.action": QueuePolicy(concurrency=1)})
     await rig.disable("shard1.action")
     changes = await journals[0].operator_changes()
     assert not changes.ended
@@ -167,7 +169,9 @@ async def test_statistics_of_other_shards_can_be_read(rig: Rig) -> None:
     for shard in (0, 1):
         journal = await rig.journal(shard)
         await journal.acquire("one")
-        action = await journal.save_policy(f"shard{shard}.action", QueuePolicy(concurrency=1))
+        action = (await journal.save_policies({f"shard{shard}.action": QueuePolicy(concurrency=1)}))[
+            f"shard{shard}.action"
+        ]
         stats = QueueStats(action, f"shard{shard}.action", 3, 2, 2, 9.5, 7, 2, 1, 10.5, Load(0.0, None))
         await rig.statistics(journal).save([stats])
     assert list(await rig.membership.statistics([1])) == [stats]

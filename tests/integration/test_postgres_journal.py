@@ -24,7 +24,7 @@ async def journal(migrated_url: str) -> AsyncIterator[PostgresJournal]:
     """A journal that owns the shard and knows action 1."""
     journal = await PostgresJournal.open(migrated_url, command_seconds=DEADLINE_SECONDS)
     await journal.acquire("first")
-    assert await journal.save_policy(REF, QueuePolicy(concurrency=2)) == 1
+    assert (await journal.save_policies({REF: QueuePolicy(concurrency=2)}))[REF] == 1
     yield journal
     await journal.close()
 
@@ -117,7 +117,7 @@ async def test_owners_that_race_for_real(migrated_url: str) -> None:
 
     current = await PostgresJournal.open(migrated_url)
     await current.acquire("0")
-    await current.save_policy(REF, QueuePolicy(concurrency=2))
+    await current.save_policies({REF: QueuePolicy(concurrency=2)})
     for generation in range(1, 15):
         work = asyncio.create_task(keep_committing(current, generation * 1_000_000))
         await asyncio.sleep(0.002 * generation)
@@ -189,7 +189,7 @@ async def test_a_killed_server_is_an_unknown_outcome_and_work_goes_on_after_it(
 async def test_a_frozen_server_is_away_within_the_limit(postgres_server: PostgresServer, migrated_url: str) -> None:
     journal = await PostgresJournal.open(migrated_url, command_seconds=0.5)
     await journal.acquire("first")
-    await journal.save_policy(REF, QueuePolicy(concurrency=2))
+    await journal.save_policies({REF: QueuePolicy(concurrency=2)})
     postgres_server.pause()
     try:
         async with asyncio.timeout(5):

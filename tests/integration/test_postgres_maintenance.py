@@ -40,7 +40,7 @@ BUSY = "INSERT INTO attune.queue_stats VALUES (1, 3, 1, 1, now(), 9, 5, 2, now()
 async def journal(migrated_url: str) -> AsyncIterator[PostgresJournal]:
     journal = await PostgresJournal.open(migrated_url)
     await journal.acquire("first")
-    assert await journal.save_policy("core.echo", QueuePolicy(concurrency=1)) == 1
+    assert (await journal.save_policies({"core.echo": QueuePolicy(concurrency=1)}))["core.echo"] == 1
     yield journal
     await journal.close()
 

@@ -39,15 +39,16 @@ class SimulatedJournal(MemoryJournal):
         batches = [batch async for batch in super().open_executions()]
         yield await self._process.call("open executions", partial(next, iter(batches)), JournalError)
 
-    async def save_policy(self, ref: str, policy: QueuePolicy | None) -> int:
-        save = super().save_policy
+    async def save_policies(self, policies: Mapping[str, QueuePolicy | None]) -> Mapping[str, int]:
+        save = super().save_policies
 
-        def effect() -> int:
-            action_id = at_once(save(ref, policy))
-            self._judge.policy_saved(ref, action_id, policy)
-            return action_id
+        def effect() -> Mapping[str, int]:
+            action_ids = at_once(save(policies))
+            for ref, policy in policies.items():
+                self._judge.policy_saved(ref, action_ids[ref], policy)
+            return action_ids
 
-        return await self._process.call("save policy", effect, JournalError)
+        return await self._process.call("save policies", effect, JournalError)
 
     async def reserve_ids(self, count: int) -> range:
         reserve = super().reserve_ids

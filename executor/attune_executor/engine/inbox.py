@@ -84,6 +84,10 @@ class Batch:
         """Requests of all submissions."""
         return sum(len(submission.requests) for submission in self.submissions)
 
+    def declared(self) -> dict[str, QueuePolicy | None]:
+        """What the policy changes come to, by action: of several for one, the last."""
+        return {change.ref: change.policy for change in self.policies}
+
     def idempotency_keys(self) -> list[str]:
         """The keys that the requests name."""
         return [

@@ -27,7 +27,7 @@ class Turn:
 def decide(
     manager: ExecutionQueueManager,
     batch: Batch,
-    policy_ids: Sequence[int],
+    action_ids: Mapping[str, int],
     known_keys: Mapping[str, StoredExecution],
     ids: IdAllocator,
     confirmed_order: int,
@@ -38,17 +38,17 @@ def decide(
     Args:
         manager: the queues; changed in place.
         batch: what to apply.
-        policy_ids: the action id of each of ``batch.policies``.
+        action_ids: the id of every action whose policy the batch changes.
         known_keys: executions accepted earlier under the idempotency keys that the batch names.
         ids: holds at least as many ids as the batch has requests.
         confirmed_order: publishes up to here are confirmed.
         now: Unix seconds.
     """
-    for change, action_id in zip(batch.policies, policy_ids, strict=True):
-        if change.policy is None:
-            manager.remove_policy(change.ref, now)
+    for ref, policy in batch.declared().items():
+        if policy is None:
+            manager.remove_policy(ref, now)
         else:
-            manager.set_policy(action_id, change.ref, change.policy, now)
+            manager.set_policy(action_ids[ref], ref, policy, now)
     for emergency in batch.emergencies:
         manager.set_emergency(emergency.emergency)
     for changes in batch.operator_changes:

@@ -181,7 +181,9 @@ class TurnLoop:
         return rest if due is None else min(rest, max(0.0, due - self._clock.now()))
 
     async def _turn(self, batch: Batch) -> None:
-        policy_ids = [await self._journal.save_policy(change.ref, change.policy) for change in batch.policies]
+        action_ids: Mapping[str, int] = {}
+        if declared := batch.declared():
+            action_ids = await self._journal.save_policies(declared)
         known_keys: Mapping[str, StoredExecution] = {}
         if keys := batch.idempotency_keys():
             known_keys = await self._journal.find_idempotent(keys)
@@ -189,7 +191,7 @@ class TurnLoop:
         now = self._clock.now()
         self._statistics.turn_begins()
         roll_called = self._call_roll_when_due(now)
-        turn = decide(self.manager, batch, policy_ids, known_keys, self._ids, self._dispatcher.confirmed_order, now)
+        turn = decide(self.manager, batch, action_ids, known_keys, self._ids, self._dispatcher.confirmed_order, now)
         parameters = await self._journal.commit(turn.decision.record)
         self._confirmed_order = turn.decision.record.confirmed_order
         self._last_turn = monotonic()

@@ -140,8 +140,8 @@ class Journal(Protocol):
         """Executions that are not terminal, in batches, by action and then by queue order."""
         ...
 
-    async def save_policy(self, ref: str, policy: QueuePolicy | None) -> int:
-        """Store an action's policy (None: remove it), making the action known; returns the action's id.
+    async def save_policies(self, policies: Mapping[str, QueuePolicy | None]) -> Mapping[str, int]:
+        """Store policies by action (None: remove it), in one round trip, making the actions known; returns their ids.
 
         A removed policy stays known as the last one.
 

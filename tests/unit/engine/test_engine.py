@@ -285,6 +285,29 @@ async def test_policy_changes_bite_at_once(world: World) -> None:
         assert engine.policies() == {}
 
 
+async def test_policies_that_change_in_one_turn_are_saved_in_one_round_trip_and_the_last_wins(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    saved: list[Mapping[str, QueuePolicy | None]] = []
+    save = MemoryJournal.save_policies
+
+    async def counted(journal: MemoryJournal, policies: Mapping[str, QueuePolicy | None]) -> Mapping[str, int]:
+        saved.append(policies)
+        return await save(journal, policies)
+
+    monkeypatch.setattr(MemoryJournal, "save_policies", counted)
+    policies = {f"many.{number}": QueuePolicy(concurrency=number) for number in range(1, 201)}
+    async with world.running() as engine:
+        await asyncio.gather(
+            *(engine.set_policy(ref, QueuePolicy(concurrency=999)) for ref in policies),
+            engine.set_policy(REF, QueuePolicy(concurrency=1)),
+            *(engine.set_policy(ref, policy) for ref, policy in policies.items()),
+            engine.remove_policy(REF),
+        )
+        assert engine.policies() == policies
+        assert saved == [{**policies, REF: None}]
+
+
 async def test_what_a_removed_policy_left_waiting_drains_by_it_after_a_crash(world: World) -> None:
     world.broker.add_worker("gpu-worker", pool="gpu")
     async with world.killed() as engine:

@@ -65,7 +65,7 @@ class World:
 async def world() -> World:
     world = World()
     await world.journal.acquire("zero")
-    await world.journal.save_policy(REF, QueuePolicy(concurrency=1))
+    await world.journal.save_policies({REF: QueuePolicy(concurrency=1)})
     return world
 
 

@@ -128,7 +128,7 @@ async def test_after_a_restart_the_load_of_the_past_is_brought_back_while_the_qu
     clock, store = ManualClock(), JournalStore()
     journal = MemoryJournal(store)
     await journal.acquire("before")
-    action_id = await journal.save_policy("busy", QueuePolicy(concurrency=1))
+    action_id = (await journal.save_policies({"busy": QueuePolicy(concurrency=1)}))["busy"]
     started, now = clock.now() - 70, clock.now()
     await journal.commit(
         TurnRecord(

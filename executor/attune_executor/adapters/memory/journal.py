@@ -189,14 +189,15 @@ class MemoryJournal:
             for row in rows
         ]
 
-    async def save_policy(self, ref: str, policy: QueuePolicy | None) -> int:
-        """Store or remove an action's policy."""
+    async def save_policies(self, policies: Mapping[str, QueuePolicy | None]) -> Mapping[str, int]:
+        """Store or remove policies."""
         self.check_owner()
-        action = self.store.actions.setdefault(ref, _Action(len(self.store.actions) + 1, None, self._shard))
-        action.shard = self._shard
-        action.policy = policy or action.policy
-        action.governed = policy is not None
-        return action.action_id
+        for ref, policy in policies.items():
+            action = self.store.actions.setdefault(ref, _Action(len(self.store.actions) + 1, None, self._shard))
+            action.shard = self._shard
+            action.policy = policy or action.policy
+            action.governed = policy is not None
+        return {ref: self.store.actions[ref].action_id for ref in policies}
 
     async def reserve_ids(self, count: int) -> range:
         """The next ids."""

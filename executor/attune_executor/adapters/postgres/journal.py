@@ -4,7 +4,6 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Final, Self
 
 import asyncpg
-import orjson
 
 from attune_executor.adapters.postgres import policy_codec
 from attune_executor.adapters.postgres.connection import CONNECT_SECONDS, away_is_journal_error
@@ -15,6 +14,7 @@ from attune_executor.adapters.postgres.rows import (
     dispatched_columns,
     finished_columns,
     open_execution,
+    policy_columns,
     postponed_columns,
     rate_columns,
     rate_marks,
@@ -129,16 +129,14 @@ class PostgresJournal:
                 while rows := await cursor.fetch(_BATCH):
                     yield [open_execution(row) for row in rows]
 
-    async def save_policy(self, ref: str, policy: QueuePolicy | None) -> int:
-        """Store or remove an action's policy."""
-        if policy is None:
-            rows = await self._writer.write("save_policy", ref, None, None, None)
-        else:
-            tags = orjson.dumps(policy.tags).decode()
-            rows = await self._writer.write("save_policy", ref, policy_codec.encode(policy), policy.priority, tags)
+    async def save_policies(self, policies: Mapping[str, QueuePolicy | None]) -> Mapping[str, int]:
+        """Store or remove policies in one statement."""
+        if not policies:
+            return {}
+        rows = await self._writer.write("save_policies", *policy_columns(policies))
         if not rows:
             raise self._writer.fenced()
-        return int(rows[0]["id"])
+        return {row["ref"]: row["id"] for row in rows}
 
     async def reserve_ids(self, count: int) -> range:
         """A block of ``count`` ids."""

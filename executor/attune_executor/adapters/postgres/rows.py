@@ -1,12 +1,14 @@
 """Between the domain's records and the statements' columns."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 import asyncpg
 import orjson
 
+from attune_executor.adapters.postgres import policy_codec
 from attune_executor.domain.execution import ExecutionStatus
+from attune_executor.domain.policy import QueuePolicy
 from attune_executor.domain.rate_meter import RateMark
 from attune_executor.domain.records import Accepted, Dispatched, Finished, Postponed, RateMarks, Started
 from attune_executor.domain.stats import QueueStats
@@ -59,6 +61,17 @@ def finished_columns(rows: Sequence[Finished]) -> Columns:
         [None if result is None else result.decode() for result in results],
         list(map(_text, workers)),
         list(map(_time, started)),
+    )
+
+
+def policy_columns(policies: Mapping[str, QueuePolicy | None]) -> Columns:
+    """Arguments of ``save_policies``."""
+    values = policies.values()
+    return (
+        list(policies),
+        [None if policy is None else policy_codec.encode(policy) for policy in values],
+        [None if policy is None else policy.priority for policy in values],
+        [None if policy is None else orjson.dumps(policy.tags).decode() for policy in values],
     )
 
 

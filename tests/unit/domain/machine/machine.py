@@ -91,14 +91,14 @@ class QueueMachine(RuleBasedStateMachine):
         self.rig.enter(Phase.POLICIES)
         action = self.rig.ledger.actions[ref]
         policy = replace(action.policy, **{change[0]: change[1]})
-        turns.at_once(self.rig.journal.save_policy(ref, policy))
+        turns.at_once(self.rig.journal.save_policies({ref: policy}))
         self.rig.manager.set_policy(action.action_id, ref, policy, self.rig.now)
         action.change(policy, self.rig.now)
 
     @rule(ref=choices.refs)
     def remove_policy(self, ref: str) -> None:
         self.rig.enter(Phase.POLICIES)
-        turns.at_once(self.rig.journal.save_policy(ref, None))
+        turns.at_once(self.rig.journal.save_policies({ref: None}))
         self.rig.manager.remove_policy(ref, self.rig.now)
         self.rig.ledger.actions[ref].governed = False
 

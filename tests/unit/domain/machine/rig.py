@@ -79,7 +79,7 @@ class Rig:
         self.confirmed_order = 0
         self.next_id = 1
         at_once(self.journal.acquire("first"))
-        ids = {ref: at_once(self.journal.save_policy(ref, policy)) for ref, policy in policies.items()}
+        ids = at_once(self.journal.save_policies(policies))
         self.ledger = Ledger({ref: Action(ids[ref], policy) for ref, policy in policies.items()})
         for action in self.ledger.actions.values():
             if action.policy.rate_limit is not None:
