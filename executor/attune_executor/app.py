@@ -10,6 +10,7 @@ from uuid import uuid4
 
 import structlog
 
+from attune_executor.adapters.everybody_here import EverybodyHere
 from attune_executor.adapters.http_peers import HttpPeers
 from attune_executor.adapters.postgres import (
     PostgresExecutionHistory,
@@ -18,6 +19,7 @@ from attune_executor.adapters.postgres import (
     check_schema,
 )
 from attune_executor.adapters.rabbitmq import RequestIntake
+from attune_executor.adapters.token_file import FileAuthorizer
 from attune_executor.api.app import create_api
 from attune_executor.api.peers import PeerGate
 from attune_executor.api.rate_limit import SubmissionLimit
@@ -32,6 +34,7 @@ from attune_executor.engine.every_shard import EveryShard
 from attune_executor.engine.shard_router import ShardRouter
 from attune_executor.engine.shared_shards import SharedShards
 from attune_executor.engine.views import EngineHealth
+from attune_executor.ports.authorization import Authorizer
 from attune_executor.ports.journal import Ownership
 from attune_executor.ports.membership import Member
 from attune_executor.settings import Settings
@@ -43,10 +46,17 @@ class Executor:
     """An executor that owns its shards from ``start`` to ``stop``, with the API in front of them.
 
     Every method belongs to the loop that ran ``start``, except ``stats``, ``policies`` and ``health``.
+
+    Args:
+        authorizer: who may call the API; unless given, whoever ``api`` in the settings says.
+
+    Raises:
+        ConfigurationError: the settings say it in a way that cannot be read.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, authorizer: Authorizer | None = None) -> None:
         self._settings = settings
+        self._authorizer = authorizer or _authorizer(settings)
         self._submissions = SubmissionLimit(settings.api.rate_limits.every_caller.per_minute)
         self._listeners: list[Callable[[], None]] = []
         self._opened = AsyncExitStack()
@@ -171,7 +181,7 @@ class Executor:
         settings = self._settings.api
         history = await PostgresExecutionHistory.open(url)
         self._opened.push_async_callback(history.close)
-        api = create_api(service, settings, self._submissions, history=history)
+        api = create_api(service, settings, self._submissions, history=history, authorizer=self._authorizer)
         if here is not None:
             api.add_middleware(PeerGate, here=here, max_body_bytes=settings.max_body_bytes)
         server = ApiServer(api, settings.host, settings.port)
@@ -204,3 +214,11 @@ class Executor:
         if self._service is None:
             raise RuntimeError("the executor is not started")
         return self._service
+
+
+def _authorizer(settings: Settings) -> Authorizer:
+    file = settings.api.tokens_file
+    if file is not None:
+        return FileAuthorizer(file)
+    settings.api.refuse_strangers()
+    return EverybodyHere()

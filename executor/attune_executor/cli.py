@@ -19,6 +19,7 @@ import uvloop
 from pydantic import ValidationError
 
 from attune_executor import standalone
+from attune_executor.adapters.everybody_here import EverybodyHere
 from attune_executor.api.app import create_api
 from attune_executor.api.service import AbsentHistory, AbsentService
 from attune_executor.configuration import ConfigurationError, describe
@@ -61,6 +62,8 @@ def run(config: ConfigFile = None) -> None:
     settings.log.configure()
     try:
         uvloop.run(_run(settings, lambda: _settings(config)))
+    except ConfigurationError as error:
+        _give_up(EXIT_CONFIGURATION, str(error))
     except FencedError as error:
         _give_up(EXIT_TAKEN_OVER, str(error))
     except SchemaError as error:
@@ -98,7 +101,8 @@ def openapi() -> None:
     """Print the OpenAPI description of the HTTP API, as /openapi.json serves it; needs no configuration."""
     typer.echo(
         orjson.dumps(
-            create_api(AbsentService(), ApiSettings(), history=AbsentHistory()).openapi(), option=orjson.OPT_INDENT_2
+            create_api(AbsentService(), ApiSettings(), history=AbsentHistory(), authorizer=EverybodyHere()).openapi(),
+            option=orjson.OPT_INDENT_2,
         ).decode()
     )
 

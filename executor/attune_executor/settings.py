@@ -4,6 +4,7 @@ Read when asked, never at import: a test or another program may set things first
 """
 
 import os
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Any, Final, Self
 
@@ -16,6 +17,7 @@ from pydantic_settings import (
 )
 
 from attune_executor.amqp.settings import MessageQueueSettings
+from attune_executor.configuration import ConfigurationError
 from attune_executor.domain.emergency import Emergency
 from attune_executor.domain.errors import PolicyError
 from attune_executor.domain.maintenance import DEFAULT_EXECUTION_RETENTION_DAYS
@@ -113,12 +115,13 @@ class ApiSettings(Section):
     """``api``.
 
     Attributes:
-        host: address to listen on; callers are not authenticated, so the default is this machine only.
+        host: address to listen on; another than this machine's own needs ``tokens_file``.
         port: port to listen on.
         max_body_bytes: a larger request body is answered 413.
         max_batch: executions that one request may submit.
         turn_stall_seconds: ``/livez`` fails when the last turn is older.
         rate_limits: requests beyond which the next is answered 429.
+        tokens_file: who may call, outside of a cluster; without it everybody on this machine may.
         advertise_url: where the other executors reach this one; by default its host and port.
     """
 
@@ -128,7 +131,20 @@ class ApiSettings(Section):
     max_batch: Annotated[Whole, Field(ge=1)] = 1000
     turn_stall_seconds: Annotated[Number, Field(gt=0)] = 60
     rate_limits: RateLimits = RateLimits()
+    tokens_file: Path | None = None
     advertise_url: Annotated[str, StringConstraints(pattern=r"^https?://[^/?#]+/?$")] | None = None
+
+    def refuse_strangers(self) -> None:
+        """For a program that has no other means than this section to know its callers.
+
+        Raises:
+            ConfigurationError: more than this machine could reach the API, and nobody would be asked for a token.
+        """
+        if self.tokens_file is None and not _loopback(self.host):
+            raise ConfigurationError(
+                f"api.tokens_file: api.host {self.host} lets other machines call, which needs tokens: write a file of"
+                " them, or listen on 127.0.0.1"
+            )
 
     @property
     def peers_url(self) -> str:
@@ -137,6 +153,13 @@ class ApiSettings(Section):
             return self.advertise_url.rstrip("/")
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"http://{host}:{self.port}"
+
+
+def _loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 class MigrationSettings(BaseSettings):

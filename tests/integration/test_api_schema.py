@@ -5,14 +5,17 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from hashlib import sha256
 from pathlib import Path
 
 import httpx
 import pytest
+import yaml
 
 from attune_executor.adapters.clock import SystemClock
 from attune_executor.adapters.memory import (
     JournalStore,
+    MemoryAuthorizer,
     MemoryBroker,
     MemoryExecutionHistory,
     MemoryJournal,
@@ -25,10 +28,12 @@ from attune_executor.domain.policy import QueuePolicy
 from attune_executor.domain.submission import ExecutionRequest
 from attune_executor.engine.engine import Engine
 from attune_executor.engine.statistics import Statistics
+from attune_executor.ports.authorization import Verb
 from attune_executor.settings import ApiSettings
 from testbed.attune.processes import AttuneProcesses
 from testbed.services.ports import free_port
 
+TOKEN = "0f6d1c2b9e7a48f3"  # noqa: S105 - of this test alone
 REF = "core.echo"
 DEADLINE_SECONDS = 30
 CONFIGURATION = Path(__file__).with_name("schemathesis.toml")
@@ -44,7 +49,13 @@ async def serve(settings: ApiSettings, ready: threading.Event, stop: threading.E
     for ref in (REF, "0"):
         await engine.set_policy(ref, QueuePolicy(concurrency=2, max_queue_length=10))
     await engine.submit([ExecutionRequest(REF, b"{}")] * 5)
-    api = create_api(engine, settings, SubmissionLimit(None), history=MemoryExecutionHistory(store))
+    api = create_api(
+        engine,
+        settings,
+        SubmissionLimit(None),
+        history=MemoryExecutionHistory(store),
+        authorizer=MemoryAuthorizer({TOKEN: {(verb, None) for verb in Verb}}, {TOKEN}),
+    )
     server = ApiServer(api, settings.host, settings.port)
     await server.start()
     ready.set()
@@ -73,6 +84,7 @@ def check(url: str, examples: int, folder: Path) -> None:
             *(sys.executable, "-c", "from schemathesis.cli import schemathesis; schemathesis()"),
             *("--config-file", str(CONFIGURATION), "run", f"{url}/openapi.json"),
             *("--max-examples", str(examples), "--seed", "4", "--continue-on-failure", "--no-color"),
+            *("--header", f"Authorization: Bearer {TOKEN}"),
         ],
         cwd=folder,
         capture_output=True,
@@ -90,11 +102,15 @@ def test_whatever_is_sent_the_answer_is_documented(url: str, full: bool, tmp_pat
 @pytest.mark.timeout(0)
 def test_whatever_is_sent_the_executor_serves_on(database_url: str, amqp_url: str, full: bool, tmp_path: Path) -> None:
     policies = {REF: {"concurrency_limit": 2, "max_queue_length": 10}}
-    with AttuneProcesses(tmp_path, database_url, amqp_url, policies) as processes:
+    tokens = tmp_path / "tokens.yaml"
+    tokens.write_text(yaml.safe_dump({"tokens": [{"name": "tester", "sha256": sha256(TOKEN.encode()).hexdigest()}]}))
+    environment = {"ATTUNE__API__TOKENS_FILE": str(tokens)}
+    with AttuneProcesses(tmp_path, database_url, amqp_url, policies, environment) as processes:
         processes.migrate()
         executor = processes.executor()
         processes.worker()
         check(processes.url, 200 if full else 5, tmp_path)
         assert httpx.get(f"{processes.url}/readyz", timeout=20).status_code == 200
         assert "Traceback" not in executor.log()
+        assert TOKEN not in executor.log()
         assert executor.stop() == 0

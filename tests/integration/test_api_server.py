@@ -10,6 +10,7 @@ import httpx
 import pytest
 
 from attune_executor.adapters.clock import SystemClock
+from attune_executor.adapters.everybody_here import EverybodyHere
 from attune_executor.adapters.memory import MemoryBroker
 from attune_executor.adapters.postgres import PostgresJournal
 from attune_executor.api.app import create_api
@@ -26,9 +27,14 @@ REF = "core.echo"
 DEADLINE_SECONDS = 30
 
 
+def served_by(engine: Engine, settings: ApiSettings) -> ApiServer:
+    api = create_api(engine, settings, history=AbsentHistory(), authorizer=EverybodyHere())
+    return ApiServer(api, settings.host, settings.port)
+
+
 @asynccontextmanager
 async def served(engine: Engine, settings: ApiSettings) -> AsyncGenerator[httpx.AsyncClient]:
-    server = ApiServer(create_api(engine, settings, history=AbsentHistory()), settings.host, settings.port)
+    server = served_by(engine, settings)
     await server.start()
     try:
         async with httpx.AsyncClient(base_url=f"http://{settings.host}:{settings.port}", timeout=20) as client:
@@ -133,7 +139,7 @@ async def test_a_declared_length_over_the_limit_is_answered_before_the_body(
 
 async def test_a_taken_port_is_an_error_of_the_caller(settings: ApiSettings, migrated_url: str) -> None:
     async with turning(migrated_url) as engine:
-        server = ApiServer(create_api(engine, settings, history=AbsentHistory()), settings.host, settings.port)
+        server = served_by(engine, settings)
         with socket.create_server((settings.host, settings.port)), pytest.raises(OSError, match="in use"):
             await server.start()
 

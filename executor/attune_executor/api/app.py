@@ -7,6 +7,7 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from attune_executor.api import errors
+from attune_executor.api.access import OPEN_PATHS, AuthenticationGate, Guard
 from attune_executor.api.body_limit import BodyLimit
 from attune_executor.api.executions import EXECUTIONS, executions_router
 from attune_executor.api.listing import listing_router
@@ -15,9 +16,17 @@ from attune_executor.api.queues import queues_router
 from attune_executor.api.rate_limit import SubmissionGate, SubmissionLimit
 from attune_executor.api.requests import SubmissionMany, SubmissionOne
 from attune_executor.api.service import ExecutionService
+from attune_executor.ports.authorization import Authorizer
 from attune_executor.ports.history import ExecutionHistory
 
 _NEVER_SENT: Final = ("HTTPValidationError", "ValidationError")
+_BEARER: Final = "bearer"
+_ERROR: Final = {"application/json": {"schema": {"$ref": "#/components/schemas/ErrorBody"}}}
+_GUARDED: Final = {
+    "401": {"description": "No valid bearer token", "content": _ERROR},
+    "403": {"description": "The caller may not do this", "content": _ERROR},
+    "503": {"description": "Who calls, or what they may do, cannot be found out now", "content": _ERROR},
+}
 
 
 class ApiLimits(Protocol):
@@ -45,8 +54,10 @@ def create_api(
     submissions: SubmissionLimit | None = None,
     *,
     history: ExecutionHistory,
+    authorizer: Authorizer,
 ) -> FastAPI:
     """The HTTP API in front of ``service``; unless ``submissions`` says otherwise, as fast as requests come."""
+    guard = Guard(authorizer)
     app = FastAPI(
         title="Attune executor",
         version=version("attune-executor"),
@@ -54,20 +65,22 @@ def create_api(
         docs_url=None,  # the interactive pages load their scripts from the internet
         redoc_url=None,
     )
-    app.include_router(executions_router(service, limits.max_batch))
-    app.include_router(listing_router(history))
-    app.include_router(queues_router(service))
-    app.include_router(operations_router(service, limits.turn_stall_seconds))
+    app.include_router(executions_router(service, guard, limits.max_batch))
+    app.include_router(listing_router(history, guard))
+    app.include_router(queues_router(service, guard))
+    app.include_router(operations_router(service, guard, limits.turn_stall_seconds))
     errors.install(app)
     app.add_middleware(BodyLimit, max_bytes=limits.max_body_bytes)
     if submissions is not None:
         app.add_middleware(SubmissionGate, path=EXECUTIONS, limit=submissions)
+    # The last one added is the first that a request meets: what nobody known sends uses up no limit.
+    app.add_middleware(AuthenticationGate, authorizer=authorizer)
     app.openapi = lambda: openapi_document(app)
     return app
 
 
 def openapi_document(app: FastAPI) -> dict[str, Any]:
-    """The OpenAPI description of ``app``, with the bodies that its routes read by hand."""
+    """The OpenAPI description of ``app``, with what its routes read by hand and what its gates answer."""
     if app.openapi_schema is None:
         document = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
         schemas = document["components"]["schemas"]
@@ -78,8 +91,12 @@ def openapi_document(app: FastAPI) -> dict[str, Any]:
         # FastAPI describes a validation error of its own, for every route with a parameter, that is never sent.
         for name in _NEVER_SENT:
             schemas.pop(name, None)
-        for operation in (each for path in document["paths"].values() for each in path.values()):
+        document["components"]["securitySchemes"] = {_BEARER: {"type": "http", "scheme": "bearer"}}
+        for path, operation in ((path, each) for path, item in document["paths"].items() for each in item.values()):
             if _NEVER_SENT[0] in str(operation["responses"].get("422")):
                 del operation["responses"]["422"]
+            if path not in OPEN_PATHS:
+                operation["security"] = [{_BEARER: []}]
+                operation["responses"] = _GUARDED | operation["responses"]
         app.openapi_schema = document
     return app.openapi_schema

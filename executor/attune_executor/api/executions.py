@@ -9,11 +9,13 @@ from fastapi import APIRouter, Header, Path, Request, Response
 from fastapi.openapi.constants import REF_PREFIX
 
 from attune_executor.api import answers
+from attune_executor.api.access import Guard
 from attune_executor.api.errors import ApiError, ErrorBody
 from attune_executor.api.requests import read_submission
 from attune_executor.api.service import ExecutionService
 from attune_executor.domain.submission import Cancellation, Refusal
 from attune_executor.engine.views import ExecutionView
+from attune_executor.ports.authorization import Verb
 
 EXECUTIONS: Final = "/api/v1/executions"
 _ExecutionId: TypeAlias = Annotated[int, Path(ge=1, le=2**63 - 1)]
@@ -42,7 +44,7 @@ _BODY: Final = {
 }
 
 
-def executions_router(service: ExecutionService, max_batch: int) -> APIRouter:
+def executions_router(service: ExecutionService, guard: Guard, max_batch: int) -> APIRouter:
     """Routes under ``/api/v1/executions``."""
     router = APIRouter(prefix=EXECUTIONS, tags=["executions"])
 
@@ -60,6 +62,7 @@ def executions_router(service: ExecutionService, max_batch: int) -> APIRouter:
     )
     async def submit(request: Request, idempotency_key: Annotated[str | None, Header()] = None) -> Response:
         requests, many = read_submission(await request.body(), idempotency_key, max_batch)
+        await guard.require(request, Verb.CREATE, (item.action_ref for item in requests))
         results = await service.submit(requests)
         if many:
             return _json(answers.batch(results), answers.batch_status(results), answers.retry_after(results))
@@ -79,8 +82,10 @@ def executions_router(service: ExecutionService, max_batch: int) -> APIRouter:
             503: {"description": "Database away", "model": ErrorBody},
         },
     )
-    async def look(execution_id: _ExecutionId) -> Response:
-        return _json({"data": answers.execution(await found(execution_id), time.time())}, HTTPStatus.OK, {})
+    async def look(request: Request, execution_id: _ExecutionId) -> Response:
+        view = await found(execution_id)
+        await guard.require(request, Verb.GET, [view.stored.action_ref])
+        return _json({"data": answers.execution(view, time.time())}, HTTPStatus.OK, {})
 
     @router.post(
         "/{execution_id}/cancel",
@@ -96,7 +101,8 @@ def executions_router(service: ExecutionService, max_batch: int) -> APIRouter:
             503: {"description": "Database or broker away", "model": ErrorBody},
         },
     )
-    async def cancel(execution_id: _ExecutionId) -> Response:
+    async def cancel(request: Request, execution_id: _ExecutionId) -> Response:
+        await guard.require(request, Verb.DELETE, [(await found(execution_id)).stored.action_ref])
         outcome = await service.cancel(execution_id)
         view = await found(execution_id)
         if outcome is Cancellation.ENDED:

@@ -3,12 +3,14 @@
 from enum import StrEnum
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Request
 
 from attune_executor.api import answers
+from attune_executor.api.access import Guard
 from attune_executor.api.errors import ErrorBody, unavailable, unknown_action
 from attune_executor.api.executions import EXECUTIONS
 from attune_executor.domain.execution import ExecutionStatus
+from attune_executor.ports.authorization import Verb
 from attune_executor.ports.history import ExecutionHistory, HistoryQuery
 from attune_executor.ports.journal import JournalError
 
@@ -22,7 +24,7 @@ class Order(StrEnum):
     OLDEST = "oldest"
 
 
-def listing_router(history: ExecutionHistory) -> APIRouter:
+def listing_router(history: ExecutionHistory, guard: Guard) -> APIRouter:
     """``GET /api/v1/executions``."""
     router = APIRouter(tags=["executions"])
 
@@ -39,6 +41,7 @@ def listing_router(history: ExecutionHistory) -> APIRouter:
         },
     )
     async def executions(
+        request: Request,
         action_ref: Annotated[str | None, Query(description="Only those of this action.")] = None,
         status: Annotated[ExecutionStatus | None, Query(description="Only those in this status.")] = None,
         order: Annotated[Order, Query(description="The last accepted first, or the first.")] = Order.NEWEST,
@@ -47,6 +50,7 @@ def listing_router(history: ExecutionHistory) -> APIRouter:
             int | None, Query(ge=1, le=2**63 - 1, description="Where to go on: the `next` of the page before.")
         ] = None,
     ) -> dict[str, Any]:
+        await guard.require(request, Verb.LIST, [action_ref])
         try:
             page = await history.page(HistoryQuery(action_ref, status, after, order is Order.OLDEST, limit))
         except JournalError as error:

@@ -3,16 +3,18 @@
 from http import HTTPStatus
 from typing import Annotated
 
-from fastapi import APIRouter, Header, Response
+from fastapi import APIRouter, Header, Request, Response
+from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import PlainTextResponse
 from prometheus_client.exposition import choose_encoder
 
+from attune_executor.api.access import Guard
 from attune_executor.api.errors import ApiError, ErrorBody
 from attune_executor.api.metrics import metrics_registry
 from attune_executor.api.service import ExecutionService
 
 
-def operations_router(service: ExecutionService, turn_stall_seconds: float) -> APIRouter:
+def operations_router(service: ExecutionService, guard: Guard, turn_stall_seconds: float) -> APIRouter:
     """``/livez``, ``/readyz`` and ``/metrics``."""
     router = APIRouter(tags=["operations"])
     registry = metrics_registry(service)
@@ -45,9 +47,10 @@ def operations_router(service: ExecutionService, turn_stall_seconds: float) -> A
         return {"status": health.detail}
 
     @router.get("/metrics", summary="Metrics for Prometheus", response_class=PlainTextResponse)
-    def metrics(accept: Annotated[str, Header()] = "") -> Response:
-        # Not a coroutine: it runs in a thread, since a thousand queues take longer than a turn may be held up.
+    async def metrics(request: Request, accept: Annotated[str, Header()] = "") -> Response:
+        await guard.require_metrics(request)
         encode, content_type = choose_encoder(accept)
-        return Response(encode(registry), media_type=content_type)
+        # In a thread, since a thousand queues take longer than a turn may be held up.
+        return Response(await run_in_threadpool(encode, registry), media_type=content_type)
 
     return router

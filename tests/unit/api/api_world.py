@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import httpx
 
+from attune_executor.adapters.everybody_here import EverybodyHere
 from attune_executor.adapters.memory import (
     JournalStore,
     ManualClock,
@@ -23,6 +24,7 @@ from attune_executor.domain.records import Finished
 from attune_executor.engine.engine import Engine
 from attune_executor.engine.statistics import Statistics
 from attune_executor.engine.turn_loop import TurnSettings
+from attune_executor.ports.authorization import Authorizer
 from attune_executor.settings import ApiSettings
 
 REF = "core.echo"
@@ -53,9 +55,11 @@ class ApiWorld:
 
 @asynccontextmanager
 async def api_world(
-    settings: ApiSettings | None = None, submissions: SubmissionLimit | None = None
+    settings: ApiSettings | None = None,
+    submissions: SubmissionLimit | None = None,
+    authorizer: Authorizer | None = None,
 ) -> AsyncGenerator[ApiWorld]:
-    """An engine that turns, until the block ends."""
+    """An engine that turns, until the block ends; everybody may call unless `authorizer` says otherwise."""
     store, broker, clock = JournalStore(), MemoryBroker(), ManualClock()
     statistics = Statistics(clock, MemoryQueueStatsRepository(store), coalesce_seconds=0.01)
     broker.add_worker()
@@ -63,7 +67,13 @@ async def api_world(
     engine = Engine("test", MemoryJournal(store), broker, statistics, clock, turns)
     running = asyncio.create_task(engine.run())
     await engine.started()
-    api = create_api(engine, settings or ApiSettings(), submissions, history=MemoryExecutionHistory(store))
+    api = create_api(
+        engine,
+        settings or ApiSettings(),
+        submissions,
+        history=MemoryExecutionHistory(store),
+        authorizer=authorizer or EverybodyHere(),
+    )
     transport = httpx.ASGITransport(api, raise_app_exceptions=False)
     try:
         async with httpx.AsyncClient(transport=transport, base_url="http://executor") as client:

@@ -5,26 +5,28 @@ from typing import Any
 
 import pytest
 
+from attune_executor.adapters.everybody_here import EverybodyHere
 from attune_executor.api.app import create_api
 from attune_executor.api.service import AbsentHistory, AbsentService
 from attune_executor.settings import ApiSettings
 
+GUARDED = {"401", "403", "503"}
 OPERATIONS = {
-    ("/api/v1/executions", "post"): {"201", "207", "404", "409", "413", "422", "429", "503"},
-    ("/api/v1/executions", "get"): {"200", "404", "422", "503"},
-    ("/api/v1/executions/{execution_id}/cancel", "post"): {"202", "404", "409", "413", "422", "503"},
-    ("/api/v1/executions/{execution_id}", "get"): {"200", "404", "422", "503"},
-    ("/api/v1/actions/{ref}/queue-stats", "get"): {"200", "404"},
-    ("/api/v1/queues", "get"): {"200"},
+    ("/api/v1/executions", "post"): {"201", "207", "404", "409", "413", "422", "429", *GUARDED},
+    ("/api/v1/executions", "get"): {"200", "404", "422", *GUARDED},
+    ("/api/v1/executions/{execution_id}/cancel", "post"): {"202", "404", "409", "413", "422", *GUARDED},
+    ("/api/v1/executions/{execution_id}", "get"): {"200", "404", "422", *GUARDED},
+    ("/api/v1/actions/{ref}/queue-stats", "get"): {"200", "404", *GUARDED},
+    ("/api/v1/queues", "get"): {"200", *GUARDED},
     ("/livez", "get"): {"200", "503"},
     ("/readyz", "get"): {"200", "503"},
-    ("/metrics", "get"): {"200"},
+    ("/metrics", "get"): {"200", *GUARDED},
 }
 
 
 @pytest.fixture
 def document() -> dict[str, Any]:
-    return create_api(AbsentService(), ApiSettings(), history=AbsentHistory()).openapi()
+    return create_api(AbsentService(), ApiSettings(), history=AbsentHistory(), authorizer=EverybodyHere()).openapi()
 
 
 def references(node: Any) -> Iterator[str]:
@@ -59,3 +61,14 @@ def test_every_reference_leads_somewhere(document: dict[str, Any]) -> None:
     known = {f"#/components/schemas/{name}" for name in document["components"]["schemas"]}
     assert set(references(document)) <= known
     assert document["paths"]["/api/v1/executions"]["post"]["requestBody"]["required"]
+
+
+def test_all_but_health_and_the_description_itself_ask_for_a_token(document: dict[str, Any]) -> None:
+    asking = {
+        (path, method)
+        for path, operations in document["paths"].items()
+        for method, operation in operations.items()
+        if operation.get("security") == [{"bearer": []}]
+    }
+    assert asking == OPERATIONS.keys() - {("/livez", "get"), ("/readyz", "get")}
+    assert document["components"]["securitySchemes"]["bearer"] == {"type": "http", "scheme": "bearer"}
