@@ -15,7 +15,6 @@ import structlog
 from attune_executor.backoff import Backoff
 from attune_executor.domain.maintenance import (
     SCHEDULES,
-    SNAPSHOTS_KEPT_SECONDS,
     STATS_KEPT_SECONDS,
     MaintenanceRules,
     Task,
