@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 import yaml
 
+from testbed.attune.deployment import CLUSTER_SCOPED
 from testbed.cluster import Kubectl, KubectlError
 
 pytestmark = pytest.mark.usefixtures("policies_crd")
 
 MANIFESTS = Path(__file__).resolve().parents[2] / "manifests"
-CLUSTER_SCOPED = {"Namespace", "CustomResourceDefinition"}
 
 
 @pytest.fixture(scope="module")
