@@ -6,13 +6,16 @@ never came is made good by the next list.
 
 import asyncio
 import threading
+from collections.abc import Sequence
 from concurrent.futures import Future
 from typing import Any, Final
 
 import kopf
 import structlog
 
-from attune_operator.controller.controller import Controller, read
+from attune_operator.controller.controller import Controller
+from attune_operator.controller.inventory import read
+from attune_operator.pacing import WATCH_PAUSE_SECONDS, paced_session
 from attune_operator.resources import ActionQueuePolicy, WorkerDeployment
 from attune_operator.resources.policy import GROUP, PLURAL, VERSION
 
@@ -24,16 +27,17 @@ _RESTART_SECONDS: Final = 5.0
 
 
 class Watcher:
-    """A kopf operator for one namespace, embedded.
+    """A kopf operator for the readable namespaces, embedded; begins again when those have changed.
 
     Attributes:
         finished: done when the thread has ended.
     """
 
-    def __init__(self, controller: Controller, namespace: str) -> None:
+    def __init__(self, controller: Controller) -> None:
         self._controller = controller
-        self._namespace = namespace
         self._stop = threading.Event()
+        self._begin_again = threading.Event()
+        controller.inventory.on_readable_change(self._begin_again.set)
         self.finished: Future[None] = Future()
         self._thread = threading.Thread(target=self._run, name="kopf", daemon=True)
 
@@ -44,20 +48,24 @@ class Watcher:
     async def stop(self) -> None:
         """Stop, and wait until it has."""
         self._stop.set()
+        self._begin_again.set()
         await asyncio.wrap_future(self.finished)
 
     def _run(self) -> None:
         try:
-            while not self._stop.is_set():
+            while True:
+                self._begin_again.clear()
+                if self._stop.is_set():
+                    break
                 self._controller.events_missed.give()
-                self._watch()
+                self._watch(self._controller.inventory.readable)
                 self._stop.wait(_RESTART_SECONDS)
         except BaseException as error:  # noqa: BLE001 - whatever ends this thread is raised in the main one
             self.finished.set_exception(error)
         else:
             self.finished.set_result(None)
 
-    def _watch(self) -> None:
+    def _watch(self, namespaces: Sequence[str | None]) -> None:
         """Run kopf to its end; an API that is away for minutes ends it, and is no reason to end the queues too."""
         try:
             # kopf cancels all tasks of its loop when it ends: the loop must be its own.
@@ -65,9 +73,10 @@ class Watcher:
                 kopf.operator(
                     registry=registry(self._controller),
                     settings=settings(),
-                    namespaces=[self._namespace],
+                    clusterwide=None in namespaces,
+                    namespaces=[namespace for namespace in namespaces if namespace is not None],
                     standalone=True,
-                    stop_flag=self._stop,
+                    stop_flag=self._begin_again,
                 )
             )
         except Exception as error:  # noqa: BLE001 - whatever it is, watching begins again, and lists go on meanwhile
@@ -78,12 +87,14 @@ def settings() -> kopf.OperatorSettings:
     """Kopf's settings for watching only."""
     result = kopf.OperatorSettings()
     result.posting.enabled = False
-    # The role is namespaced: neither CRDs nor namespaces can be watched, and both are known.
+    # The operator's roles let it watch neither CRDs nor namespaces, and both are known.
     result.scanning.disabled = True
     # A watch that the server ends in time is renewed; one that goes silent is noticed.
     result.watching.server_timeout = _WATCH_SECONDS
     result.watching.client_timeout = _WATCH_SECONDS + _REQUEST_SECONDS
     result.watching.connect_timeout = _REQUEST_SECONDS
+    # Between an answer of 410 Gone and the list that follows it.
+    result.watching.reconnect_backoff = WATCH_PAUSE_SECONDS
     result.networking.request_timeout = _REQUEST_SECONDS
     # Nothing is persisted on objects today; if it ever is, then under the project's own names.
     result.persistence.finalizer = f"{GROUP}/operator"
@@ -96,9 +107,12 @@ def registry(controller: Controller) -> kopf.OperatorRegistry:
     """The handlers, bound to the controller whose views they fill."""
     result = kopf.OperatorRegistry()
 
-    # The default registry brings these with it; a registry of one's own has to be given them.
-    kopf.on.login(registry=result)(kopf.login_with_service_account)
-    kopf.on.login(registry=result)(kopf.login_with_kubeconfig)
+    @kopf.on.login(registry=result)
+    async def log_in(**arguments: Any) -> kopf.AiohttpSession:  # pyright: ignore[reportUnusedFunction] - registered
+        info = kopf.login_with_service_account(**arguments) or kopf.login_with_kubeconfig(**arguments)
+        if info is None:
+            raise kopf.LoginError("neither a service account nor KUBECONFIG says how to reach the Kubernetes API")
+        return paced_session(info)
 
     @kopf.on.event(GROUP, VERSION, PLURAL, registry=result)
     async def policy_seen(event: kopf.RawEvent, **_: Any) -> None:  # pyright: ignore[reportUnusedFunction] - registered
@@ -106,10 +120,10 @@ def registry(controller: Controller) -> kopf.OperatorRegistry:
         if policy is None:
             return
         if event["type"] == "DELETED":
-            controller.policies.forget(policy)
+            controller.inventory.policies.forget(policy)
             controller.policies_changed.give()
             return
-        known = controller.policies.observe(policy)
+        known = controller.inventory.policies.observe(policy)
         # A status that the reporter wrote comes back as an event too, and changes nothing.
         if known is None or known.metadata.generation != policy.metadata.generation:
             controller.policies_changed.give()
@@ -120,9 +134,9 @@ def registry(controller: Controller) -> kopf.OperatorRegistry:
         if deployment is None:
             return
         if event["type"] == "DELETED":
-            controller.deployments.forget(deployment)
+            controller.inventory.deployments.forget(deployment)
         else:
-            controller.deployments.observe(deployment)
+            controller.inventory.deployments.observe(deployment)
         controller.load_changed.give()
 
     return result

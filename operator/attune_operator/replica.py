@@ -13,6 +13,8 @@ from attune_operator.executor import ExecutorFacade, ExecutorThread
 from attune_operator.handlers import Watcher
 from attune_operator.health import Health, HealthServer
 from attune_operator.leader import LeaderElection, LeaseTimes
+from attune_operator.resources import ExecutorRules
+from attune_operator.rulers import Rulers
 from attune_operator.settings import OperatorSettings
 
 _log = structlog.get_logger("attune.operator")
@@ -26,14 +28,23 @@ class Replica:
 
     Args:
         create_executor: makes the executor of a leader, on the executor's own thread.
+        rules: what the executor follows where there is no ExecutorConfig.
+        rulers: told which policy rules which action, for whoever guards the executor's API.
     """
 
     def __init__(
-        self, settings: OperatorSettings, cluster: Cluster, create_executor: Callable[[], ExecutorFacade]
+        self,
+        settings: OperatorSettings,
+        cluster: Cluster,
+        create_executor: Callable[[], ExecutorFacade],
+        rules: ExecutorRules,
+        rulers: Rulers,
     ) -> None:
         self._settings = settings
         self._cluster = cluster
         self._create_executor = create_executor
+        self._rules = rules
+        self._rulers = rulers
         self._health = Health()
         times = LeaseTimes(settings.lease_duration_seconds, settings.renew_deadline_seconds, settings.retry_seconds)
         self._election = LeaderElection(cluster, settings.lease_name, settings.identity, times)
@@ -92,11 +103,19 @@ class Replica:
             await executor.stop()
 
     async def _control(self, executor: ExecutorThread, load_changed: Nudge, stopping: "asyncio.Task[Any]") -> None:
-        controller = Controller(self._cluster, executor, self._settings, load_changed, lambda: self._election.current)
-        watcher = Watcher(controller, self._settings.namespace)
+        controller = Controller(
+            self._cluster,
+            executor,
+            self._settings,
+            load_changed,
+            self._rules,
+            self._rulers,
+            lambda: self._election.current,
+        )
+        watcher = Watcher(controller)
         watcher.start()
         controlling = asyncio.create_task(controller.run(), name="controller")
-        labelling = asyncio.create_task(self._take_role(LEADER_ROLE), name="leader label")
+        labelling = asyncio.create_task(self._take_over(controller), name="leader label")
         self._health.ages["pass"] = lambda: controller.oldest_pass_age_seconds
         ends = {
             "executor": asyncio.wrap_future(executor.finished),
@@ -115,6 +134,11 @@ class Replica:
             await _cancel(labelling)
             await _cancel(controlling)
             await watcher.stop()
+
+    async def _take_over(self, controller: Controller) -> None:
+        """Have requests come here, once the limits that they are to meet are in force."""
+        await controller.in_force.wait()
+        await self._take_role(LEADER_ROLE)
 
     async def _take_role(self, role: str | None) -> None:
         """Label the pod, however long that takes; ready when it is done, since only then requests go the right way."""

@@ -1,12 +1,15 @@
 """The operator's section beside the executor's: `operator` in a file, `ATTUNE__OPERATOR__…` in the environment."""
 
+import re
 import socket
 from pathlib import Path
 from typing import Final, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from attune_executor.domain.maintenance import MaintenanceRules
 from attune_executor.settings import Settings
+from attune_operator.resources import ExecutorRules, QueueDefaults
 
 _SERVICE_ACCOUNT_NAMESPACE: Final = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
 
@@ -17,13 +20,43 @@ def _own_namespace() -> str:
     return "attune-system"
 
 
+_NAMESPACE: Final = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
+_ALL: Final = "*"
+
+
+class WatchSettings(BaseModel):
+    """Where policies and their worker Deployments are looked for."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+    namespaces: tuple[str, ...] | None = None
+    """Namespaces that this operator serves, in the environment as a JSON list; unset: its own. An empty list or `["*"]`
+    stands for all namespaces and needs the ClusterRole of manifests/components/cluster-mode."""
+
+    @field_validator("namespaces")
+    @classmethod
+    def _names(cls, names: tuple[str, ...] | None) -> tuple[str, ...] | None:
+        for name in names or ():
+            if name != _ALL and not _NAMESPACE.fullmatch(name):
+                raise ValueError(f"{name!r} is not the name of a namespace; patterns are not supported, only '*' alone")
+        if names and _ALL in names and len(names) > 1:
+            raise ValueError("'*' stands for all namespaces: name either that or namespaces")
+        return names
+
+
 class OperatorSettings(BaseModel):
     """What one replica of the operator is told."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
     namespace: str = Field(default_factory=_own_namespace)
-    """Namespace of the policies, the worker Deployments and the lease: by default the pod's own."""
+    """The operator's own namespace, where its lease is: by default the pod's."""
+
+    watch: WatchSettings = WatchSettings()
+    """Where policies and their worker Deployments are looked for."""
+
+    token_audiences: tuple[str, ...] = ()
+    """Whom a caller's token must be meant for, one of these; unset: the Kubernetes API itself."""
 
     pod_name: str | None = None
     """Name of the pod, which the leader labels so that the Service finds it; unset outside of a cluster."""
@@ -62,6 +95,14 @@ class OperatorSettings(BaseModel):
         return self
 
     @property
+    def watched(self) -> tuple[str | None, ...]:
+        """Names of the namespaces to serve, each once; a single None for all of the cluster's."""
+        names = self.watch.namespaces
+        if names is None:
+            return (self.namespace,)
+        return (None,) if not names or _ALL in names else tuple(dict.fromkeys(names))
+
+    @property
     def identity(self) -> str:
         """Who this replica is in the lease.
 
@@ -74,3 +115,20 @@ class ProgramSettings(Settings):
     """All settings of the program: the executor's, and the operator's section."""
 
     operator: OperatorSettings = Field(default_factory=OperatorSettings)
+
+    def executor_rules(self) -> ExecutorRules:
+        """What the executor follows where no ExecutorConfig says otherwise.
+
+        Raises:
+            PolicyError: a key of the emergency is out of its range.
+        """
+        queue = self.executor.queue
+        return ExecutorRules(
+            queue=QueueDefaults(queue.max_queue_length, queue.queue_timeout_seconds),
+            emergency=self.emergency(),
+            requests_per_minute=self.api.rate_limits.every_caller.per_minute,
+            maintenance=MaintenanceRules(
+                snapshots=queue.enable_metrics,
+                execution_retention_days=self.executor.maintenance.execution_retention_days,
+            ),
+        )

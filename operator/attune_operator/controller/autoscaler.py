@@ -8,7 +8,7 @@ import structlog
 from attune_operator.cluster import Cluster, ClusterError
 from attune_operator.controller.measurements import Measurements
 from attune_operator.reconcile import Rule
-from attune_operator.resources import WorkerDeployment
+from attune_operator.resources import ObjectKey, WorkerDeployment
 from attune_operator.scaling import Decision, PolicyDemand, ScalingMemory, decide
 from attune_operator.view import ResourceView
 
@@ -21,8 +21,8 @@ class Autoscaler:
     def __init__(self, cluster: Cluster, deployments: ResourceView[WorkerDeployment]) -> None:
         self._cluster = cluster
         self._deployments = deployments
-        self._memory: dict[str, ScalingMemory] = {}
-        self.decisions: dict[str, Decision] = {}
+        self._memory: dict[ObjectKey, ScalingMemory] = {}
+        self.decisions: dict[ObjectKey, Decision] = {}
 
     async def run(self, rule: Rule, measurements: Measurements) -> None:
         """One pass over all Deployments that policies in force name."""
@@ -30,7 +30,7 @@ class Autoscaler:
         deployments = self._deployments.objects()
         for gone in self._memory.keys() - (demands.keys() & deployments.keys()):
             del self._memory[gone]
-        decisions: dict[str, Decision] = {}
+        decisions: dict[ObjectKey, Decision] = {}
         for name in demands.keys() & deployments.keys():
             decisions[name], self._memory[name] = decide(
                 demands[name], deployments[name].replicas, self._memory.get(name, ScalingMemory()), time()
@@ -43,7 +43,7 @@ class Autoscaler:
 
     async def _scale(self, deployment: WorkerDeployment, decision: Decision) -> None:
         """Set the number of workers; a failure is tried again by the next pass and holds up no other Deployment."""
-        name = deployment.metadata.name
+        name = str(deployment.metadata.key)
         try:
             scaled = await self._cluster.scale(deployment, decision.desired)
         except ClusterError as error:
@@ -60,12 +60,12 @@ class Autoscaler:
         )
 
     @staticmethod
-    def _demands(rule: Rule, measurements: Measurements) -> dict[str, list[PolicyDemand]]:
-        demands: dict[str, list[PolicyDemand]] = defaultdict(list)
+    def _demands(rule: Rule, measurements: Measurements) -> dict[ObjectKey, list[PolicyDemand]]:
+        demands: dict[ObjectKey, list[PolicyDemand]] = defaultdict(list)
         for ref, policy in sorted(rule.in_force.items()):
             workers = policy.spec.workers
             if workers is not None:
-                demands[workers.deployment].append(
+                demands[ObjectKey(policy.metadata.namespace, workers.deployment)].append(
                     PolicyDemand(
                         name=policy.metadata.name,
                         concurrency=policy.spec.concurrency,

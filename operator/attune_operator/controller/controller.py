@@ -1,24 +1,26 @@
 """Runs the passes: each on its own rhythm and sooner when something happened, so that none waits for another."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from time import monotonic
-from typing import Any, Final, TypeVar
+from typing import Final
 
 import structlog
-from pydantic import ValidationError
 
 from attune_executor.engine.views import UnavailableError
 from attune_operator.cluster import Cluster, ClusterError
 from attune_operator.controller.autoscaler import Autoscaler
+from attune_operator.controller.config_reporter import ConfigReporter
+from attune_operator.controller.configuration import Configuration
 from attune_operator.controller.enforcement import Enforcement
+from attune_operator.controller.events import EventRecorder
+from attune_operator.controller.inventory import Inventory
 from attune_operator.controller.measurements import Measurements
 from attune_operator.controller.ports import Queues
 from attune_operator.controller.reporter import Reporter
-from attune_operator.resources import ActionQueuePolicy, WorkerDeployment
-from attune_operator.resources.schema import ResourceModel
+from attune_operator.resources import ExecutorRules
+from attune_operator.rulers import Rulers
 from attune_operator.settings import OperatorSettings
-from attune_operator.view import ResourceView
 
 _log = structlog.get_logger("attune.operator")
 
@@ -26,8 +28,6 @@ PASS_SECONDS: Final = 1.0
 """Time between two passes when nothing happens."""
 _CALM_SECONDS: Final = 0.1
 """Least time between two passes, however much happens."""
-
-M = TypeVar("M", bound=ResourceModel)
 
 
 class Nudge:
@@ -56,11 +56,14 @@ class Controller:
     """Compares the world with what is declared, for as long as this replica leads.
 
     Attributes:
-        policies: the policies as last seen; whoever watches them fills it in and gives a nudge to ``policies_changed``.
-        deployments: the Deployments as last seen, with ``load_changed``.
+        inventory: what there is, as last seen. Whoever watches policies fills them in and gives a nudge to
+            ``policies_changed``; whoever watches Deployments, to ``load_changed``.
         events_missed: the nudge to give when events may have been missed.
+        in_force: set once what is declared has been put in force for the first time, or cannot be.
 
     Args:
+        rules: what the executor follows where there is no ExecutorConfig.
+        rulers: told which policy rules which action.
         may_write: whether this replica is sure to lead; while it is not, the passes wait.
     """
 
@@ -70,22 +73,35 @@ class Controller:
         queues: Queues,
         settings: OperatorSettings,
         load_changed: Nudge,
+        rules: ExecutorRules,
+        rulers: Rulers,
         may_write: Callable[[], bool],
     ) -> None:
         self._cluster = cluster
         self._queues = queues
         self._settings = settings
-        self.policies: ResourceView[ActionQueuePolicy] = ResourceView()
-        self.deployments: ResourceView[WorkerDeployment] = ResourceView()
+        self.inventory = Inventory(cluster, settings.watched)
         self._may_write = may_write
         self.policies_changed = Nudge()
         self.events_missed = Nudge()
         self.load_changed = load_changed
-        self._enforcement = Enforcement(self.policies, queues)
-        self._autoscaler = Autoscaler(cluster, self.deployments)
+        self._enforcement = Enforcement(self.inventory, queues, settings.namespace, rulers)
+        self._autoscaler = Autoscaler(cluster, self.inventory.deployments)
+        self._configuration = Configuration(cluster, queues, settings.namespace, rules)
+        self._events = EventRecorder(cluster, settings.identity)
         self._reporter = Reporter(
-            cluster, self.policies, self.deployments, self._enforcement, self._autoscaler, settings.status_seconds
+            cluster,
+            self.inventory,
+            self._configuration,
+            self._enforcement,
+            self._autoscaler,
+            self._events,
+            settings.status_seconds,
         )
+        self._config_reporter = ConfigReporter(
+            cluster, self._configuration, self._enforcement, queues, self._events, settings.status_seconds
+        )
+        self.in_force = asyncio.Event()
         self._passed: dict[str, float] = {}
 
     @property
@@ -96,25 +112,31 @@ class Controller:
     async def run(self) -> None:
         """Run the passes until cancelled."""
         # Without a complete list every policy that was not seen yet would look deleted.
-        while not await self._attempt("resync", self._resync):
+        while not await self._attempt("resync", self._first_look):
             await Nudge().wait(PASS_SECONDS)
         # Once through in order: a status that is written before would tell of a Pending that never was.
         await self._attempt("enforce", self._enforce)
+        self.in_force.set()
         await self._attempt("scale", self._scale)
         async with asyncio.TaskGroup() as passes:
             passes.create_task(self._repeat("enforce", self._enforce, self.policies_changed, PASS_SECONDS))
+            passes.create_task(self._repeat("configure", self._configure, Nudge(), PASS_SECONDS))
             passes.create_task(self._repeat("scale", self._scale, self.load_changed, PASS_SECONDS))
             passes.create_task(self._repeat("report", self._report, Nudge(), PASS_SECONDS))
-            passes.create_task(self._repeat("resync", self._resync, self.events_missed, self._settings.resync_seconds))
+            passes.create_task(
+                self._repeat("resync", self.inventory.refresh, self.events_missed, self._settings.resync_seconds)
+            )
 
     async def _repeat(self, name: str, work: Callable[[], Awaitable[None]], nudge: Nudge, seconds: float) -> None:
+        failures = 0
         while True:
             if self._may_write():
-                await self._attempt(name, work)
+                failures = 0 if await self._attempt(name, work) else failures + 1
             if seconds <= PASS_SECONDS:
                 self._passed[name] = monotonic()
             await asyncio.sleep(_CALM_SECONDS)
-            await nudge.wait(seconds)
+            # What is rare must not stay undone for as long: sooner after a failure, at doubling intervals.
+            await nudge.wait(min(seconds, 2.0 ** min(failures, 10)) if failures else seconds)
 
     @staticmethod
     async def _attempt(name: str, work: Callable[[], Awaitable[None]]) -> bool:
@@ -125,36 +147,29 @@ class Controller:
             return False
         return True
 
-    async def _resync(self) -> None:
-        items, version = await self._cluster.policies()
-        policies = [(item, read(ActionQueuePolicy, item)) for item in items]
-        self._enforcement.unreadable = frozenset(
-            str(item.get("spec", {}).get("actionRef")) for item, policy in policies if policy is None
-        )
-        self.policies.replace([policy for _, policy in policies if policy is not None], version)
-        items, version = await self._cluster.deployments()
-        deployments = [read(WorkerDeployment, item) for item in items]
-        self.deployments.replace([deployment for deployment in deployments if deployment is not None], version)
+    async def _first_look(self) -> None:
+        await self.inventory.refresh()
+        await self._configuration.refresh()
+
+    async def _configure(self) -> None:
+        before = self._configuration.wanted
+        await self._configuration.refresh()
+        if self._configuration.wanted != before:
+            self.policies_changed.give()
 
     async def _enforce(self) -> None:
-        if await self._enforcement.run():
+        configured = await self._configuration.apply()
+        enforced = await self._enforcement.run(self._configuration.wanted.queue)
+        if configured or enforced:
             self.load_changed.give()
 
     async def _scale(self) -> None:
         await self._autoscaler.run(self._enforcement.rule, self._measure())
 
     async def _report(self) -> None:
-        await self._reporter.run(self._measure())
+        measurements = self._measure()
+        await self._reporter.run(measurements)
+        await self._config_reporter.run(measurements)
 
     def _measure(self) -> Measurements:
         return Measurements.take(self._queues, self._settings.stale_seconds)
-
-
-def read(model: type[M], item: Mapping[str, Any]) -> M | None:
-    """An object of the API as a model; None, and an error in the log, where it does not fit."""
-    try:
-        return model.model_validate(item)
-    except ValidationError:
-        name = item.get("metadata", {}).get("name")
-        _log.exception("an object cannot be read and stays as it was", kind=model.__name__, name=name)
-        return None

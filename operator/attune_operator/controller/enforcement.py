@@ -5,10 +5,11 @@ import asyncio
 import structlog
 
 from attune_executor.domain.policy import QueuePolicy
+from attune_operator.controller.inventory import Inventory
 from attune_operator.controller.ports import Queues
-from attune_operator.reconcile import Rule, plan, rule
-from attune_operator.resources import ActionQueuePolicy
-from attune_operator.view import ResourceView
+from attune_operator.reconcile import Rule, enforced_policy, plan, rule
+from attune_operator.resources import ActionQueuePolicy, QueueDefaults
+from attune_operator.rulers import Rulers
 
 _log = structlog.get_logger("attune.operator")
 
@@ -19,25 +20,36 @@ class Enforcement:
     Attributes:
         rule: who rules which action.
         enforced: what the executor enforces, by action.
-        unreadable: actions whose policy cannot be read; they are left as they are.
+
+    Args:
+        home: the operator's own namespace.
+        rulers: told who rules which action.
     """
 
-    def __init__(self, policies: ResourceView[ActionQueuePolicy], queues: Queues) -> None:
-        self._policies = policies
+    def __init__(self, inventory: Inventory, queues: Queues, home: str, rulers: Rulers) -> None:
+        self._inventory = inventory
         self._queues = queues
+        self._home = home
+        self._rulers = rulers
         self.rule = Rule({}, {})
         self.enforced = dict[str, QueuePolicy]()
-        self.unreadable: frozenset[str] = frozenset()
+        self._defaults = QueueDefaults()
 
-    async def run(self) -> bool:
-        """One pass; returns whether anything was changed.
+    def in_force(self, policy: ActionQueuePolicy) -> bool:
+        """Whether the executor enforces this very policy."""
+        return self.enforced.get(policy.spec.action_ref) == enforced_policy(policy, self._defaults, self._home)
+
+    async def run(self, defaults: QueueDefaults) -> bool:
+        """One pass, with ``defaults`` for what policies do not say; returns whether anything was changed.
 
         Raises:
             UnavailableError: the executor did not take a policy; the next pass tries again.
         """
-        self.rule = rule(self._policies.objects().values())
+        self._defaults = defaults
+        self.rule = rule(self._inventory.policies.objects().values())
+        self._rulers.know(self.rule.in_force)
         self.enforced = dict(await self._queues.policies())
-        changes = plan(self.rule.in_force, self.enforced, self.unreadable)
+        changes = plan(self.rule.in_force, self.enforced, self._inventory.unreadable, defaults, self._home)
         if not changes.apply and not changes.remove:
             return False
         await asyncio.gather(

@@ -9,11 +9,14 @@ import structlog
 
 from attune_operator.cluster import Cluster, ClusterError, NotFoundError
 from attune_operator.controller.autoscaler import Autoscaler
+from attune_operator.controller.configuration import Configuration
 from attune_operator.controller.enforcement import Enforcement
+from attune_operator.controller.events import EventRecorder
+from attune_operator.controller.inventory import Inventory
 from attune_operator.controller.measurements import Measurements
-from attune_operator.resources import ActionQueuePolicy, ActionQueuePolicyStatus, WorkerDeployment
-from attune_operator.status import PolicyObservation, build_status, status_patch
-from attune_operator.view import ResourceView
+from attune_operator.resources import ActionQueuePolicy, ActionQueuePolicyStatus, ObjectKey, WorkerDeployment
+from attune_operator.resources.policy import KIND
+from attune_operator.status import PolicyObservation, build_status, policy_transitions, status_patch
 
 _log = structlog.get_logger("attune.status")
 
@@ -28,17 +31,20 @@ class Reporter:
     def __init__(
         self,
         cluster: Cluster,
-        policies: ResourceView[ActionQueuePolicy],
-        deployments: ResourceView[WorkerDeployment],
+        inventory: Inventory,
+        configuration: Configuration,
         enforcement: Enforcement,
         autoscaler: Autoscaler,
+        events: EventRecorder,
         interval_seconds: float,
     ) -> None:
         self._cluster = cluster
-        self._policies = policies
-        self._deployments = deployments
+        self._policies = inventory.policies
+        self._deployments = inventory.deployments
+        self._configuration = configuration
         self._enforcement = enforcement
         self._autoscaler = autoscaler
+        self._events = events
         self._interval_seconds = interval_seconds
         self._written: dict[str, float] = {}
         self._settled: dict[str, PolicyObservation] = {}
@@ -49,6 +55,7 @@ class Reporter:
         for memory in (self._written, self._settled):
             for forgotten in memory.keys() - policies.keys():
                 del memory[forgotten]
+        self._events.keep(policies.keys())
         now = monotonic()
         due = [
             uid
@@ -78,24 +85,32 @@ class Reporter:
         async with permits:
             self._written[policy.metadata.uid] = monotonic()
             try:
-                self._policies.observe(await self._cluster.patch_status(policy.metadata.name, status_patch(status)))
+                written = await self._cluster.patch_status(policy.metadata.key, status_patch(status))
             except NotFoundError:
-                _log.debug("the policy is gone", policy=policy.metadata.name)
+                _log.debug("the policy is gone", policy=str(policy.metadata.key))
             except ClusterError as error:
-                _log.warning("a status was not written", policy=policy.metadata.name, error=str(error))
+                _log.warning("a status was not written", policy=str(policy.metadata.key), error=str(error))
+            else:
+                self._policies.observe(written)
+                await self._events.record(KIND, policy.metadata, policy_transitions(policy.status, status))
 
     def _observe(
         self,
         policy: ActionQueuePolicy,
-        deployments: dict[str, WorkerDeployment],
+        deployments: dict[ObjectKey, WorkerDeployment],
         measurements: Measurements,
     ) -> PolicyObservation:
         spec = policy.spec
-        deployment = spec.workers.deployment if spec.workers else None
+        enforced = self._enforcement.enforced.get(spec.action_ref)
+        limit = enforced.max_queue_length if enforced else None
+        emergency = self._configuration.followed.emergency if self._configuration.followed else None
+        deployment = ObjectKey(policy.metadata.namespace, spec.workers.deployment) if spec.workers else None
         return PolicyObservation(
             policy=policy,
             ruled_by=self._enforcement.rule.ruled_by.get(policy.metadata.uid),
-            in_force=self._enforcement.enforced.get(spec.action_ref) == spec.queue_policy(),
+            in_force=self._enforcement.in_force(policy),
+            max_queue_length=emergency.relaxed(limit) if emergency and limit is not None else limit,
+            closed_by_emergency=bool(emergency and enforced and emergency.closes(enforced)),
             executor=measurements.distrust,
             stats=measurements.stats.get(spec.action_ref),
             deployment=deployments.get(deployment) if deployment else None,

@@ -1,12 +1,13 @@
 """The custom resources as models: the source of truth of the CRDs and the operator's view of their objects."""
 
+from attune_operator.resources.condition import Condition, ConditionStatus
+from attune_operator.resources.config import ExecutorConfig, ExecutorConfigSpec, ExecutorRules
+from attune_operator.resources.config_status import ConfigConditionType, ExecutorConfigStatus, TotalsStatus
 from attune_operator.resources.deployment import WorkerDeployment
-from attune_operator.resources.policy import ActionQueuePolicy, Metadata
-from attune_operator.resources.spec import ActionQueuePolicySpec
+from attune_operator.resources.policy import ActionQueuePolicy, Metadata, ObjectKey
+from attune_operator.resources.spec import ActionQueuePolicySpec, QueueDefaults
 from attune_operator.resources.status import (
     ActionQueuePolicyStatus,
-    Condition,
-    ConditionStatus,
     ConditionType,
     ScalingStatus,
     WorkersStatus,
@@ -20,11 +21,19 @@ __all__ = [
     "Condition",
     "ConditionStatus",
     "ConditionType",
+    "ConfigConditionType",
     "DepthBand",
+    "ExecutorConfig",
+    "ExecutorConfigSpec",
+    "ExecutorConfigStatus",
+    "ExecutorRules",
     "Metadata",
+    "ObjectKey",
+    "QueueDefaults",
     "ScaleDown",
     "ScalingMode",
     "ScalingStatus",
+    "TotalsStatus",
     "WorkerDeployment",
     "WorkersSpec",
     "WorkersStatus",

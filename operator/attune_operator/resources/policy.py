@@ -1,7 +1,7 @@
 """The ActionQueuePolicy as a whole object of the Kubernetes API."""
 
 from datetime import datetime
-from typing import Final
+from typing import Final, NamedTuple
 
 from pydantic import ValidationError, ValidatorFunctionWrapHandler, field_validator
 
@@ -15,6 +15,17 @@ KIND: Final = "ActionQueuePolicy"
 PLURAL: Final = "actionqueuepolicies"
 
 
+class ObjectKey(NamedTuple):
+    """What tells an object from all others of its kind."""
+
+    namespace: str
+    name: str
+
+    def __str__(self) -> str:
+        """As kubectl and logs of the field write it."""
+        return f"{self.namespace}/{self.name}"
+
+
 class Metadata(ResourceModel):
     """What the operator reads of an object's metadata."""
 
@@ -25,6 +36,11 @@ class Metadata(ResourceModel):
     resource_version: str
     creation_timestamp: datetime
     deletion_timestamp: datetime | None = None
+
+    @property
+    def key(self) -> ObjectKey:
+        """Namespace and name."""
+        return ObjectKey(self.namespace, self.name)
 
 
 class ActionQueuePolicy(ResourceModel):

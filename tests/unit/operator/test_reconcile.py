@@ -3,9 +3,10 @@
 from collections.abc import Callable
 
 from attune_executor.domain.policy import Admission, QueuePolicy
-from attune_operator.reconcile import plan, rule
-from attune_operator.resources import ActionQueuePolicy
+from attune_operator.reconcile import enforced_policy, plan, rule
+from attune_operator.resources import ActionQueuePolicy, QueueDefaults
 
+HOME = "attune-system"
 MakePolicy = Callable[..., ActionQueuePolicy]
 
 
@@ -42,6 +43,8 @@ def test_only_differences_are_applied(make_policy: MakePolicy) -> None:
         rule([same, changed, new]).in_force,
         {"core.same": QueuePolicy(10), "core.changed": QueuePolicy(4), "core.gone": QueuePolicy(1)},
         frozenset(),
+        QueueDefaults(),
+        HOME,
     )
 
     assert changes.apply == {
@@ -52,7 +55,7 @@ def test_only_differences_are_applied(make_policy: MakePolicy) -> None:
 
 
 def test_nothing_is_to_be_done_when_they_agree(make_policy: MakePolicy) -> None:
-    changes = plan(rule([make_policy()]).in_force, {"core.echo": QueuePolicy(10)}, frozenset())
+    changes = plan(rule([make_policy()]).in_force, {"core.echo": QueuePolicy(10)}, frozenset(), QueueDefaults(), HOME)
 
     assert (changes.apply, changes.remove) == ({}, frozenset())
 
@@ -60,4 +63,29 @@ def test_nothing_is_to_be_done_when_they_agree(make_policy: MakePolicy) -> None:
 def test_a_policy_that_cannot_be_read_closes_nothing() -> None:
     executor = {"core.echo": QueuePolicy(10), "core.gone": QueuePolicy(1)}
 
-    assert plan({}, executor, {"core.echo"}).remove == {"core.gone"}
+    assert plan({}, executor, {"core.echo"}, QueueDefaults(), HOME).remove == {"core.gone"}
+
+
+def test_while_a_namespace_is_not_known_nothing_is_closed() -> None:
+    assert plan({}, {"core.gone": QueuePolicy(1)}, None, QueueDefaults(), HOME).remove == frozenset()
+
+
+def test_the_oldest_policy_rules_across_namespaces(make_policy: MakePolicy) -> None:
+    old = make_policy("echo", metadata={"creationTimestamp": "2026-11-01T00:00:00Z", "namespace": "team-b"})
+    new = make_policy("echo", metadata={"namespace": "team-a", "uid": "uid-of-new"})
+
+    ruling = rule([new, old])
+
+    assert ruling.in_force == {"core.echo": old}
+    assert ruling.ruled_by == {"uid-of-new": "team-b/echo"}
+
+
+def test_pools_of_other_namespaces_carry_their_names(make_policy: MakePolicy) -> None:
+    workers = {"deployment": "workers", "maxReplicas": 2}
+    home = make_policy(workers=workers)
+    away = make_policy(metadata={"namespace": "team-a"}, workers=workers)
+    unscaled = make_policy(metadata={"namespace": "team-a"})
+
+    pools = [enforced_policy(policy, QueueDefaults(), HOME).pool for policy in (home, away, unscaled)]
+
+    assert pools == ["workers", "workers.team-a", "default"]

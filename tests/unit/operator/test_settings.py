@@ -36,3 +36,35 @@ def test_a_deadline_beyond_the_lease_is_refused(monkeypatch: pytest.MonkeyPatch)
 
     with pytest.raises(ValidationError, match="renew_deadline_seconds must be below lease_duration_seconds"):
         ProgramSettings.load()
+
+
+@pytest.mark.usefixtures("connections")
+@pytest.mark.parametrize(
+    ("listed", "watched"),
+    [
+        (None, ("queues",)),
+        ('["team-a", "team-b", "team-a"]', ("team-a", "team-b")),
+        ("[]", (None,)),
+        ('["*"]', (None,)),
+    ],
+)
+def test_the_namespaces_to_watch(
+    monkeypatch: pytest.MonkeyPatch, listed: str | None, watched: tuple[str | None, ...]
+) -> None:
+    monkeypatch.setenv("ATTUNE__OPERATOR__NAMESPACE", "queues")
+    if listed is not None:
+        monkeypatch.setenv("ATTUNE__OPERATOR__WATCH__NAMESPACES", listed)
+
+    assert ProgramSettings.load().operator.watched == watched
+
+
+@pytest.mark.usefixtures("connections")
+@pytest.mark.parametrize(
+    ("listed", "message"),
+    [('["team-*"]', "patterns are not supported"), ('["*", "team-a"]', "name either that or namespaces")],
+)
+def test_what_is_no_list_of_namespaces_is_refused(monkeypatch: pytest.MonkeyPatch, listed: str, message: str) -> None:
+    monkeypatch.setenv("ATTUNE__OPERATOR__WATCH__NAMESPACES", listed)
+
+    with pytest.raises(ValidationError, match=message):
+        ProgramSettings.load()

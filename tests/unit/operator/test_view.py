@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from attune_operator.resources import ActionQueuePolicy
+from attune_operator.resources import ActionQueuePolicy, ObjectKey
 from attune_operator.view import ResourceView
 
 MakePolicy = Callable[..., ActionQueuePolicy]
@@ -28,7 +28,7 @@ def view() -> View:
 
 
 def seen(view: View) -> int | None:
-    policy = view.objects().get("echo")
+    policy = view.objects().get(ObjectKey("attune-system", "echo"))
     return None if policy is None else policy.spec.concurrency
 
 
@@ -85,3 +85,17 @@ def test_a_list_does_not_remove_what_was_made_after_it(view: View, at: At) -> No
     view.replace([], "8")
 
     assert seen(view) == 9
+
+
+def test_a_list_of_one_namespace_says_nothing_of_another(view: View, make_policy: MakePolicy, at: At) -> None:
+    elsewhere = make_policy("echo", metadata={"namespace": "team-a", "resourceVersion": "3"})
+    view.observe(elsewhere)
+    view.observe(at(4))
+
+    view.replace([], "9", "attune-system")
+
+    assert list(view.objects().values()) == [elsewhere]
+
+    view.replace([], "9")
+
+    assert view.objects() == {}
