@@ -50,18 +50,24 @@ class Active:
         timeout = self.queue.policy.execution_timeout_seconds
         return self.started and timeout is not None and now - self.since > timeout + grace_seconds
 
+    @property
+    def left_behind(self) -> bool:
+        """Whether its policy names another pool by now, and nobody takes from the one that it was dispatched to."""
+        return self.pool.name != self.queue.policy.pool and not self.pool.slots
+
     def is_lost(self, now: float, scheduled_timeout_seconds: float) -> bool:
         """Whether to give it up as lost, at a roll call at which no worker held it.
 
-        Evidence is either that its worker answers without naming it, or that workers of its pool have idle slots, to
-        which the broker would have delivered it. Without evidence it may wait in the broker, and nothing is lost.
+        Evidence is that its worker answers without naming it, that workers of its pool have idle slots, to which the
+        broker would have delivered it, or that it was left behind, so that no worker will take it. Without evidence it
+        may wait in the broker, and nothing is lost.
         """
         worker = self.pool.workers.get(self.worker) if self.worker is not None else None
-        if not (self.pool.idle_slots if worker is None else worker.fresh):
+        if not ((self.pool.idle_slots or self.left_behind) if worker is None else worker.fresh):
             return False
         self.missing += 1
         if not self.confirmed:
             return self.missing >= _UNCONFIRMED_UNTIL_LOST
         if self.missing < ROLL_CALLS_UNTIL_LOST:
             return False
-        return self.started or now - self.since >= scheduled_timeout_seconds
+        return self.started or self.left_behind or now - self.since >= scheduled_timeout_seconds

@@ -160,7 +160,15 @@ class Slots:
     def heartbeat(self, heartbeat: Heartbeat) -> None:
         """A worker is there, with its slots and what it holds."""
         self._pool_of_worker[heartbeat.worker] = heartbeat.pool
-        self.pool(heartbeat.pool).heard(heartbeat, self._active)
+        pool = self.pool(heartbeat.pool)
+        under_way: set[int] = set()
+        for execution_id, attempt in heartbeat.held:
+            active = self._active.get(execution_id)
+            if active is not None and active.attempt == attempt:
+                under_way.add(execution_id)
+                # The journal does not say where it was dispatched to: after a rebuild the policy may name another pool.
+                self._move(execution_id, active, pool)
+        pool.heard(heartbeat, under_way)
 
     def ended_elsewhere(self, execution_id: int, now: float) -> bool:
         """The journal holds a terminal status that was not decided here: free the slot, write nothing."""
@@ -216,9 +224,13 @@ class Slots:
         self._hand_off(active, execution_id, parameters)
 
     def _dispatch_again(self, execution_id: int, active: Active, now: float) -> None:
+        """Hand the next attempt to the pool that the policy names by now."""
         if active.started or active.confirmed:
             # Whoever may still have the earlier attempt is to let go of it.
             self.draft.cancels.append(CancelOrder(active.pool.name, execution_id, active.attempt))
+        self._move(execution_id, active, self.pool(active.queue.policy.pool))
+        # Where a draining worker has the earlier attempt, this one is in the way of others all the same.
+        active.pool.leaving.discard(execution_id)
         active.attempt += 1
         active.started = False
         active.worker = None
@@ -257,6 +269,13 @@ class Slots:
         pool.in_flight += 1
         queue.settle(group)
         return active
+
+    def _move(self, execution_id: int, active: Active, pool: WorkerPool) -> None:
+        if active.pool is not pool:
+            active.pool.in_flight -= 1
+            active.pool.leaving.discard(execution_id)
+            pool.in_flight += 1
+            active.pool = pool
 
     def _confirm(self, execution_id: int, active: Active) -> None:
         active.confirmed = True

@@ -1,6 +1,6 @@
 """A pool of workers as their heartbeats show it: how much it can take, and who is still there."""
 
-from collections.abc import Container, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from math import ceil
 from typing import TYPE_CHECKING, Final
@@ -29,7 +29,7 @@ class PoolWorker:
     draining: bool
     held: frozenset[int]
     elsewhere: int = 0
-    """What it holds for other shards."""
+    """What it holds for other shards, and attempts of ours that are given up."""
     unanswered: int = 0
 
     @property
@@ -49,7 +49,7 @@ class WorkerPool:
     slots: int = 0
     """Of the workers that take executions."""
     leaving: set[int] = field(default_factory=set[int])
-    """Executions that are with draining workers, and in nobody's way."""
+    """Executions of the pool whose attempt that is under way is with a draining worker, and in nobody's way."""
     ready: "dict[ActionQueue, None]" = field(default_factory=dict["ActionQueue", None])
     """Queues of the pool with something to start, in turn."""
     shards: int = 1
@@ -82,8 +82,8 @@ class WorkerPool:
             if worker.fresh and not worker.draining
         )
 
-    def heard(self, heartbeat: Heartbeat, active: Container[int]) -> None:
-        """A worker answered; ``active`` are the executions that hold a slot."""
+    def heard(self, heartbeat: Heartbeat, under_way: set[int]) -> None:
+        """A worker answered; ``under_way`` are the executions that it holds in the attempt that holds a slot."""
         known = self.workers.get(heartbeat.worker)
         if known is not None and known.draining:
             self.leaving -= known.held
@@ -94,10 +94,10 @@ class WorkerPool:
             frozenset(execution_id for execution_id, _ in heartbeat.held),
         )
         if self.shards > 1:
-            worker.elsewhere = sum(execution_id not in active for execution_id in worker.held)
+            worker.elsewhere = len(worker.held) - len(under_way)
         self.workers[worker.name] = worker
         if worker.draining:
-            self.leaving.update(execution_id for execution_id in worker.held if execution_id in active)
+            self.leaving |= under_way
         self._add_up()
 
     def call_roll(self) -> list[PoolWorker]:

@@ -1,10 +1,13 @@
 """ExecutionQueueManager, rule by rule."""
 
+import pytest
+
 from attune_executor.domain.execution import ExecutionStatus
-from attune_executor.domain.policy import Admission, QueuePolicy
+from attune_executor.domain.policy import Admission, QueuePolicy, RetryPolicy, WorkerLost
 from attune_executor.domain.queue_manager import ExecutionQueueManager, TurnDecision
 from attune_executor.domain.records import Accepted, Finished, Started
-from attune_executor.domain.submission import ExecutionRequest, Refusal, RefusalCode
+from attune_executor.domain.submission import Cancellation, ExecutionRequest, Refusal, RefusalCode
+from attune_executor.domain.worker_pool import ROLL_CALLS_UNTIL_LOST
 from attune_executor.domain.workers import Heartbeat
 
 NOW = 1_000_000.0
@@ -304,6 +307,100 @@ def test_nothing_is_lost_while_all_workers_are_busy_or_away() -> None:
     manager = restored(confirmed=False, started=False)
     assert [manager.call_roll(NOW) for _ in range(10)] == [0] * 10
     assert roll_calls(manager, 10, 1, 2, slots=2) == 0, "it may wait in the broker behind those"
+
+
+def in_a_deserted_pool(retry: RetryPolicy, *, started: bool = False) -> Driver:
+    """Execution 101 is in the pool default, whose worker went away after its policy had come to name another."""
+    driver = Driver(QueuePolicy(concurrency=1, retry=retry))
+    driver.submit(2)
+    assert driver.dispatched() == [101]
+    if started:
+        driver.manager.notify_started(Started(101, 1, "w", NOW), NOW)
+    driver.set_policy(QueuePolicy(concurrency=1, pool="gpu", retry=retry))
+    driver.manager.notify_heartbeat(Heartbeat("g", "gpu", 1, False, [(7, 1)]))
+    for _ in range(ROLL_CALLS_UNTIL_LOST + 1):
+        assert driver.manager.call_roll(NOW) == 0, "its worker may come back"
+    return driver
+
+
+@pytest.mark.parametrize("started", [False, True])
+def test_what_is_left_in_a_pool_without_workers_goes_to_the_one_that_the_policy_names(started: bool) -> None:
+    driver = in_a_deserted_pool(RetryPolicy(), started=started)
+    # Without workers there either, and without idle slots: there is nothing to wait for in the old pool.
+    lost = [driver.manager.call_roll(NOW) for _ in range(ROLL_CALLS_UNTIL_LOST)]
+    assert sum(lost) == 1
+    decision = driver.close()
+    assert [(each.execution_id, each.attempt, each.pool) for each in decision.handoffs] == [(101, 2, "gpu")]
+    assert decision.cancels == [("default", 101, 1)]
+    assert {pool.name: pool.in_flight for pool in driver.manager.pools()} == {"default": 0, "gpu": 1}
+    assert counts(driver) == (1, 1)
+    # Its worker comes back with the first attempt after all: too late.
+    assert not driver.manager.notify_started(Started(101, 1, "w", NOW), NOW)
+
+
+def test_what_may_run_once_at_most_fails_where_it_is_left_behind() -> None:
+    driver = in_a_deserted_pool(RetryPolicy(worker_lost=WorkerLost.FAIL))
+    assert sum(driver.manager.call_roll(NOW) for _ in range(ROLL_CALLS_UNTIL_LOST)) == 1
+    (finished,) = driver.close().record.finished
+    assert (finished.execution_id, finished.status, finished.result) == (
+        101,
+        ExecutionStatus.FAILED,
+        b'{"error": "worker lost"}',
+    )
+
+
+def test_nothing_leaves_a_pool_whose_workers_are_there() -> None:
+    driver = Driver(QueuePolicy(concurrency=2))
+    driver.heartbeat(slots=2)
+    driver.submit(2)
+    driver.close()
+    driver.set_policy(QueuePolicy(concurrency=2, pool="gpu"))
+    for _ in range(10):
+        assert driver.manager.call_roll(NOW) == 0
+        driver.heartbeat(7, 8, slots=2)
+    for _ in range(10):
+        assert driver.manager.call_roll(NOW) == 0
+        driver.heartbeat(101, 102, slots=2, draining=True)
+    assert driver.close().handoffs == []
+
+
+def test_a_retry_goes_to_the_pool_that_the_policy_names_by_then() -> None:
+    driver = Driver(QueuePolicy(concurrency=1, retry=RetryPolicy(max_attempts=2)))
+    driver.submit(1)
+    driver.close()
+    driver.set_policy(QueuePolicy(concurrency=1, pool="gpu", retry=RetryPolicy(max_attempts=2)))
+    driver.manager.notify_completion(Finished(101, 1, ExecutionStatus.FAILED, None, "w", NOW, NOW), NOW)
+    assert [(each.attempt, each.pool) for each in driver.close().handoffs] == [(2, "gpu")]
+
+
+def test_a_restored_execution_is_where_a_worker_has_it() -> None:
+    manager = restored(confirmed=True, started=True)
+    manager.set_policy(1, "core.echo", QueuePolicy(concurrency=1, pool="gpu"), NOW)
+    manager.restore_active(109, 1, NOW, attempt=2, started=True, publish_order=5, confirmed=True)
+    in_flight = {pool.name: pool.in_flight for pool in manager.pools()}
+    assert (in_flight["default"], in_flight["gpu"]) == (1, 1)
+    manager.notify_heartbeat(Heartbeat("w", "default", 5, False, [(110, 1), (109, 1)]))
+    assert manager.cancel(109, 1, None, 9, NOW) is Cancellation.CANCELLING
+    manager.notify_heartbeat(Heartbeat("w", "default", 5, False, [(110, 1), (109, 2)]))
+    manager.call_roll(NOW)
+    assert manager.close_turn(0, NOW).cancels == [("gpu", 109, 2), ("default", 109, 2)]
+    assert {pool.name: pool.in_flight for pool in manager.pools()} == {"default": 2, "gpu": 0}
+
+
+def test_an_attempt_that_a_draining_worker_was_told_to_give_up_makes_no_room_for_another() -> None:
+    policy = QueuePolicy(concurrency=3, execution_timeout_seconds=1, retry=RetryPolicy(max_attempts=2))
+    driver = Driver(policy)
+    driver.heartbeat(slots=1)
+    driver.submit(3)
+    assert driver.dispatched() == [101]
+    driver.manager.notify_started(Started(101, 1, "w", NOW), NOW)
+    driver.heartbeat(101, slots=0, draining=True)
+    driver.heartbeat(worker="other", slots=1)
+    assert driver.dispatched() == [102], "what drains is in nobody's way"
+    driver.finish(102)
+    driver.manager.call_roll(NOW + 100)
+    driver.heartbeat(101, slots=0, draining=True)
+    assert [(each.execution_id, each.attempt) for each in driver.close().handoffs] == [(101, 2)]
 
 
 def test_load_counts_arrivals_and_run_time() -> None:

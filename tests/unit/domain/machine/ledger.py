@@ -12,6 +12,8 @@ from attune_executor.domain.active import MAX_WORKERS_LOST
 from attune_executor.domain.execution import ExecutionStatus
 from attune_executor.domain.policy import QueuePolicy, WorkerLost
 from attune_executor.domain.records import Accepted, Dispatched, Finished, TurnRecord
+from attune_executor.domain.turn_draft import Handoff
+from attune_executor.domain.workers import Heartbeat
 
 GROUP_PARAMETER = "k"
 
@@ -140,6 +142,21 @@ class Ledger:
         assert record.publish_order >= self.publish_order, "publish orders go back"
         self.publish_order = record.publish_order
         return pools
+
+    def handed_over(self, handoffs: Iterable[Handoff]) -> None:
+        """What is published of a turn that was applied: each attempt goes to the pool that its policy names then."""
+        for handoff in handoffs:
+            fate = self.fates[handoff.execution_id]
+            assert handoff.pool in {policy.pool for policy in self.actions[fate.ref].met_in_turn()}, "not its pool"
+            assert handoff.attempt > 1 or handoff.pool == fate.pool
+            fate.pool = handoff.pool
+
+    def heard(self, heartbeat: Heartbeat) -> None:
+        """A worker holds an execution: that is where it is, whatever its policy says now."""
+        for execution_id, attempt in heartbeat.held:
+            fate = self.fates[execution_id]
+            if fate.holds_slot and fate.attempt == attempt:
+                fate.pool = heartbeat.pool
 
     def turn_over(self) -> None:
         """The next turn knows the policies as they are now alone."""

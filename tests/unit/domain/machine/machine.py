@@ -10,6 +10,7 @@ from attune_executor.domain.execution import TERMINAL, ExecutionStatus
 from attune_executor.domain.policy import Admission, QueuePolicy
 from attune_executor.domain.records import Accepted, Finished, Started
 from attune_executor.domain.submission import Cancellation, ExecutionRequest, Refusal, RefusalCode
+from attune_executor.domain.worker_pool import ROLL_CALLS_UNTIL_LOST
 from attune_executor.domain.workers import Heartbeat
 from unit.domain.machine import choices
 from unit.domain.machine import rig as turns
@@ -232,6 +233,26 @@ class QueueMachine(RuleBasedStateMachine):
         for fate, attempt in before.items():
             assert not fate.with_worker or fate.attempt > attempt, "lost, and nobody noticed"
 
+    @precondition(lambda self: any(self._left_in(pool) for pool in choices.POOLS))
+    @rule()
+    def desert_a_pool(self) -> None:
+        """Its workers go away, and policies name another: what was left there is dispatched again."""
+        self.rig.close()
+        pool = next(pool for pool in choices.POOLS if self._left_in(pool))
+        left = {fate: fate.attempt for fate in self._left_in(pool)}
+        for _ in range(2 * ROLL_CALLS_UNTIL_LOST + 1):
+            for worker in choices.WORKERS:
+                if not worker.startswith(pool):
+                    self._hear(Heartbeat(worker, worker.partition("-")[0], 1, draining=False, held=()))
+            self._call_roll()
+        self.rig.close()
+        for fate, attempt in left.items():
+            assert not fate.with_worker or fate.attempt > attempt, "left behind in a pool without workers"
+
+    def _left_in(self, pool: str) -> list[Fate]:
+        ours = (fate for fate in self.rig.ledger.active() if fate.with_worker and fate.cancelling_since is None)
+        return [fate for fate in ours if fate.pool == pool != self.rig.ledger.actions[fate.ref].policy.pool]
+
     def _call_roll(self) -> None:
         turn = self.rig.enter(Phase.ROLL_CALL)
         self.rig.fleet.call_roll()
@@ -301,6 +322,7 @@ class QueueMachine(RuleBasedStateMachine):
     def _hear(self, heartbeat: Heartbeat) -> None:
         self.rig.enter(Phase.REPORTS)
         self.rig.fleet.heard(heartbeat)
+        self.rig.ledger.heard(heartbeat)
         self.rig.manager.notify_heartbeat(heartbeat)
 
     def _complete(self, fate: Fate, attempt: int, status: ExecutionStatus) -> None:

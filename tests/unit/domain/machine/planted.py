@@ -9,6 +9,7 @@ from typing import Any
 from unittest.mock import patch
 
 from attune_executor.domain.action_queue import ActionQueue, Group
+from attune_executor.domain.active import Active
 from attune_executor.domain.queue_manager import ExecutionQueueManager
 from attune_executor.domain.rate_meter import RateMeter
 from attune_executor.domain.slots import Slots
@@ -135,6 +136,7 @@ PLANTED: dict[str, tuple[type[object], str, Any]] = {
         "restore_action",
         _lost_marks(ExecutionQueueManager.restore_action),
     ),
+    "pool: nobody looks after what is left in a deserted one": (Active, "left_behind", False),
     "pool: more than its slots": (WorkerPool, "room", property(_much_room)),
     "counters: a pool leaks": (Slots, "_release", _leak(Slots._release)),
     "duplicates: a stale report ends a later attempt": (Slots, "completed", _any_completion(Slots.completed)),

@@ -114,6 +114,7 @@ class Rig:
             return
         parameters = at_once(self.journal.commit(decision.record))
         pools = self.ledger.apply(decision.record, self.now)
+        self.ledger.handed_over(decision.handoffs)
         checks.decision_is_carried_out(decision, self.ledger)
         assert pools or len(self.ledger.active()) <= active_before, "more are active, and none was dispatched"
         for pool in pools:
