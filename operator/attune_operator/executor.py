@@ -13,11 +13,13 @@ from typing import Any, Final, Protocol, TypeVar
 import structlog
 import uvloop
 
+from attune_executor.domain.emergency import Emergency
+from attune_executor.domain.maintenance import MaintenanceRules
 from attune_executor.domain.policy import QueuePolicy
 from attune_executor.domain.stats import QueueStats
 from attune_executor.engine.views import EngineHealth
 from attune_executor.ports.broker import BrokerError
-from attune_executor.ports.journal import JournalError
+from attune_executor.ports.journal import JournalError, Ownership
 
 _log = structlog.get_logger("attune.operator")
 _RETRY_SECONDS: Final = 2.0
@@ -26,7 +28,7 @@ T = TypeVar("T")
 
 
 class ExecutorFacade(Protocol):
-    """What the operator drives. The coroutines and ``policies`` belong to the executor's own loop."""
+    """What the operator drives. All belongs to the executor's own loop, unless it says otherwise."""
 
     async def start(self) -> None:
         """Own the shard and serve."""
@@ -48,8 +50,24 @@ class ExecutorFacade(Protocol):
         """Close an action; what waits drains."""
         ...
 
+    async def set_emergency(self, emergency: Emergency | None) -> None:
+        """Relax limits and close actions, or no longer; in force when this returns."""
+        ...
+
+    def limit_requests(self, per_minute: int | None) -> None:
+        """Take so many submitting requests a minute; None for as many as come."""
+        ...
+
+    def set_maintenance(self, rules: MaintenanceRules) -> None:
+        """Change what maintenance does, from its next task on."""
+        ...
+
     def policies(self) -> Mapping[str, QueuePolicy]:
         """Policies in force by action."""
+        ...
+
+    def ownerships(self) -> Sequence[Ownership]:
+        """The shards that it owns; from any thread."""
         ...
 
     def stats(self) -> Sequence[QueueStats]:
@@ -106,6 +124,30 @@ class ExecutorThread:
     async def remove_policy(self, ref: str) -> None:
         """Close an action; what waits drains."""
         await self._cross(self._serving().remove_policy(ref))
+
+    async def set_emergency(self, emergency: Emergency | None) -> None:
+        """Relax limits and close actions, or no longer; in force when this returns."""
+        await self._cross(self._serving().set_emergency(emergency))
+
+    async def limit_requests(self, per_minute: int | None) -> None:
+        """Take so many submitting requests a minute; None for as many as come."""
+
+        async def limit() -> None:
+            self._serving().limit_requests(per_minute)
+
+        await self._cross(limit())
+
+    async def set_maintenance(self, rules: MaintenanceRules) -> None:
+        """Change what maintenance does, from its next task on."""
+
+        async def change() -> None:
+            self._serving().set_maintenance(rules)
+
+        await self._cross(change())
+
+    def ownerships(self) -> Sequence[Ownership]:
+        """The shards that it owns."""
+        return self._serving().ownerships()
 
     async def policies(self) -> Mapping[str, QueuePolicy]:
         """Policies in force by action."""

@@ -13,11 +13,15 @@ from pydantic import ValidationError
 
 from attune_executor.app import Executor
 from attune_executor.configuration import ConfigurationError, describe
+from attune_executor.domain.errors import PolicyError
 from attune_executor.settings import unknown_variables
+from attune_operator.authorization import KubernetesAuthorizer
 from attune_operator.cluster import Cluster
 from attune_operator.leader import LeadershipLostError
 from attune_operator.logs import quieten_kopf
 from attune_operator.replica import Replica
+from attune_operator.resources import ExecutorRules
+from attune_operator.rulers import Rulers
 from attune_operator.settings import ProgramSettings
 
 _log = structlog.get_logger("attune.operator")
@@ -50,27 +54,31 @@ def run(config: ConfigFile = None) -> None:
         _give_up(f"{', '.join(unknown)}: no such setting, remove it or correct its section")
     try:
         settings = ProgramSettings.load(config)
+        rules = settings.executor_rules()
     except ValidationError as error:
         _give_up(describe(error, ProgramSettings))
-    except ConfigurationError as error:
+    except (ConfigurationError, PolicyError) as error:
         _give_up(str(error))
     settings.log.configure()
     quieten_kopf()
     try:
-        asyncio.run(_run(settings))
+        asyncio.run(_run(settings, rules))
     except Exception as error:
         # In the log's own format, where whoever looks for the reason of a restart will find it.
         _log.exception("the operator failed")
         raise typer.Exit(EXIT_FAILED) from error
 
 
-async def _run(settings: ProgramSettings) -> None:
+async def _run(settings: ProgramSettings, rules: ExecutorRules) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     async with Cluster.connect(settings.operator.namespace) as cluster:
-        replica = Replica(settings.operator, cluster, lambda: Executor(settings))
+        rulers = Rulers()
+        audiences = settings.operator.token_audiences
+        authorizer = KubernetesAuthorizer(cluster, rulers, settings.operator.watched, audiences)
+        replica = Replica(settings.operator, cluster, lambda: Executor(settings, authorizer), rules, rulers)
         try:
             await replica.run(stop)
         except LeadershipLostError as error:

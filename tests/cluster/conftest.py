@@ -1,21 +1,23 @@
-"""The CRD on the cluster under test."""
+"""The CRDs on the cluster under test."""
 
 from collections.abc import Iterator
 
 import pytest
 
-from attune_operator.crds import CRD_DIRECTORY
+from attune_operator.crds import CRD_DIRECTORY, KINDS
+from attune_operator.resources.policy import GROUP
 from testbed.cluster import Kubectl
 
-_CRD = "actionqueuepolicies.attune.io"
+_CRDS = [f"{kind.plural}.{GROUP}" for kind in KINDS]
 
 
 @pytest.fixture(scope="session")
 def policies_crd(kubectl: Kubectl) -> Iterator[None]:
-    """The committed CRD, established; removed afterwards unless it was there before."""
-    was_there = bool(kubectl.run("get", "crd", _CRD, "--ignore-not-found", "--output=name").strip())
-    kubectl.run("apply", "--filename", str(CRD_DIRECTORY / f"{_CRD}.yaml"))
-    kubectl.run("wait", "crd", _CRD, "--for=condition=Established", "--timeout=30s")
+    """The committed CRDs, established; each removed afterwards unless it was there before."""
+    present = kubectl.run("get", "crd", *_CRDS, "--ignore-not-found", "--output=name")
+    kubectl.run("apply", "--kustomize", str(CRD_DIRECTORY))
+    kubectl.run("wait", "crd", *_CRDS, "--for=condition=Established", "--timeout=30s")
     yield
-    if not was_there:
-        kubectl.run("delete", "crd", _CRD)
+    for name in _CRDS:
+        if name not in present:
+            kubectl.run("delete", "crd", name)

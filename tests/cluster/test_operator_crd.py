@@ -16,18 +16,24 @@ VALID: dict[str, Any] = {
 }
 
 
-def manifest(namespace: str, spec: dict[str, Any]) -> dict[str, Any]:
+def manifest(namespace: str, spec: dict[str, Any], kind: str, name: str) -> dict[str, Any]:
     return {
         "apiVersion": "attune.io/v1alpha1",
-        "kind": "ActionQueuePolicy",
-        "metadata": {"name": "echo", "namespace": namespace},
+        "kind": kind,
+        "metadata": {"name": name, "namespace": namespace},
         "spec": spec,
     }
 
 
-def apply(kubectl: Kubectl, namespace: str, spec: dict[str, Any]) -> None:
+def apply(
+    kubectl: Kubectl, namespace: str, spec: dict[str, Any], kind: str = "ActionQueuePolicy", name: str = "echo"
+) -> None:
     # One object and no List: for those kubectl would validate on its own instead of asking the API server.
-    kubectl.run("apply", "--filename=-", stdin=json.dumps(manifest(namespace, spec)))
+    kubectl.run("apply", "--filename=-", stdin=json.dumps(manifest(namespace, spec, kind, name)))
+
+
+def configure(kubectl: Kubectl, namespace: str, spec: dict[str, Any], name: str = "executor") -> None:
+    apply(kubectl, namespace, spec, "ExecutorConfig", name)
 
 
 def refusal(kubectl: Kubectl, namespace: str, spec: dict[str, Any]) -> str:
@@ -41,6 +47,18 @@ def refusal(kubectl: Kubectl, namespace: str, spec: dict[str, Any]) -> str:
     [
         ({"concurrency": 0}, "concurrency must be 1 or more; to start no executions set admission to Hold"),
         ({"maxQueueLength": -1}, "maxQueueLength must be 0 or more"),
+        ({"queueTimeoutSeconds": -1}, "or 0 to let executions wait for as long as it takes"),
+        ({"executionTimeoutSeconds": 0}, "leave it out to let executions run for ever"),
+        ({"groupBy": ["host", "host"]}, "groupBy names parameters, each once: remove the second of two equal names"),
+        ({"groupBy": [""]}, "spec.groupBy[0]"),
+        ({"rateLimit": {"maxExecutions": 0}}, "maxExecutions must be 1 or more within windowSeconds"),
+        ({"rateLimit": {"maxExecutions": 1, "windowSeconds": 0}}, "for a slower rate lower maxExecutions"),
+        ({"rateLimit": {"windowSeconds": 60}}, "spec.rateLimit.maxExecutions: Required value"),
+        ({"priority": 11}, "priority must be between 0 (the first to be closed in an emergency) and 10 (the last)"),
+        ({"tags": ["batch", "batch"]}, 'spec.tags[1]: Duplicate value: "batch"'),
+        ({"retry": {"maxAttempts": 0}}, "maxAttempts counts the first run too: set it between 1 (no retry) and 100"),
+        ({"retry": {"delaySeconds": 3601}}, "the execution keeps its slot meanwhile, so keep it short"),
+        ({"retry": {"workerLost": "Ignore"}}, 'supported values: "Retry", "Fail"'),
         ({"admission": "Paused"}, 'supported values: "Open", "Hold", "Closed"'),
         ({"actionRef": "core echo"}, "actionRef must be a pack and an action such as core.http.get"),
         ({"concurency": 5}, 'unknown field "spec.concurency"'),
@@ -90,8 +108,9 @@ def test_the_defaults_are_filled_in(kubectl: Kubectl, namespace: str) -> None:
     assert spec == {
         "actionRef": "core.echo",
         "concurrency": 5,
-        "maxQueueLength": 10_000,
         "admission": "Open",
+        "priority": 5,
+        "retry": {"maxAttempts": 1, "delaySeconds": 0, "workerLost": "Retry"},
         "workers": {
             "deployment": "attune-worker",
             "maxReplicas": 3,
@@ -99,6 +118,7 @@ def test_the_defaults_are_filled_in(kubectl: Kubectl, namespace: str) -> None:
             "slotsPerWorker": 10,
             "mode": "Auto",
             "bufferPercent": 50,
+            "drainSeconds": 30,
             "depthBands": [
                 {"waiting": 10, "addPercent": 25},
                 {"waiting": 50, "addPercent": 50},
@@ -127,11 +147,93 @@ def test_the_status_is_written_through_its_subresource_only(kubectl: Kubectl, na
     arguments = ("patch", "aqp", "echo", "--namespace", namespace, "--type=merge", "--patch", patch)
 
     kubectl.run(*arguments)
-    assert "status" not in kubectl.get("aqp", "echo", "--namespace", namespace)
+    assert "queueLength" not in kubectl.get("aqp", "echo", "--namespace", namespace)["status"]
 
     kubectl.run(*arguments, "--subresource=status")
-    assert kubectl.get("aqp", "echo", "--namespace", namespace)["status"] == {"queueLength": 7}
+    assert kubectl.get("aqp", "echo", "--namespace", namespace)["status"]["queueLength"] == 7
 
 
-def test_kubectl_explain_reads_like_documentation(kubectl: Kubectl) -> None:
-    assert "Executions of the action that may run at a time." in kubectl.run("explain", "aqp.spec.concurrency")
+@pytest.mark.parametrize(("kind", "name", "spec"), [("aqp", "echo", VALID), ("aec", "executor", {})])
+def test_an_object_that_no_operator_has_seen_is_not_taken_for_ready(
+    kubectl: Kubectl, namespace: str, kind: str, name: str, spec: dict[str, Any]
+) -> None:
+    apply(kubectl, namespace, spec, "ActionQueuePolicy" if kind == "aqp" else "ExecutorConfig", name)
+
+    status = kubectl.get(kind, name, "--namespace", namespace)["status"]
+    assert status["observedGeneration"] == -1
+    assert [(each["type"], each["status"], each["reason"]) for each in status["conditions"]] == [
+        ("Ready", "Unknown", "Pending")
+    ]
+    with pytest.raises(KubectlError, match="timed out waiting"):
+        kubectl.run("wait", kind, name, "--namespace", namespace, "--for=condition=Ready", "--timeout=1s")
+
+
+@pytest.mark.parametrize(
+    ("spec", "message"),
+    [
+        ({"queue": {"maxQueueLength": -1}}, "queue.maxQueueLength must be 0 or more"),
+        ({"queue": {"queueTimeoutSeconds": -1}}, "or 0 to let executions wait for as long as it takes"),
+        ({"emergency": {"maxQueueLength": -1}}, "it only ever lengthens queues, so 0 relaxes nothing"),
+        (
+            {"emergency": {"closeBelowPriority": 12}},
+            "closeBelowPriority must be between 0 (close none) and 11 (close every action)",
+        ),
+        ({"emergency": {"closeTags": ["a", "a"]}}, 'Duplicate value: "a"'),
+        ({"apiRateLimit": {"maxRequestsPerMinute": 0}}, "to refuse everything set the admission of the policies to"),
+        ({"retention": {"executionDays": -1}}, "or 0 to keep finished executions for ever"),
+        ({"retention": {"snapshotDays": -1}}, "or 0 to keep snapshots for ever"),
+        ({"emergencyMod": True}, 'unknown field "spec.emergencyMod"'),
+    ],
+)
+def test_a_configuration_that_cannot_work_is_refused(
+    kubectl: Kubectl, namespace: str, spec: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(KubectlError) as raised:
+        configure(kubectl, namespace, spec)
+    assert message in str(raised.value)
+
+
+def test_there_is_one_configuration(kubectl: Kubectl, namespace: str) -> None:
+    with pytest.raises(KubectlError, match="an ExecutorConfig must be named executor: there is one executor"):
+        configure(kubectl, namespace, {}, name="another")
+
+
+def test_the_defaults_of_a_configuration_are_those_of_the_runbook(kubectl: Kubectl, namespace: str) -> None:
+    configure(kubectl, namespace, {"apiRateLimit": {}})
+
+    assert kubectl.get("aec", "executor", "--namespace", namespace)["spec"] == {
+        "emergencyMode": False,
+        "emergency": {"maxQueueLength": 50_000, "closeBelowPriority": 0, "closeTags": []},
+        "queue": {"maxQueueLength": 10_000, "queueTimeoutSeconds": 3600},
+        "apiRateLimit": {"enabled": True, "maxRequestsPerMinute": 1000},
+        "snapshots": {"enabled": True},
+        "retention": {"executionDays": 30, "snapshotDays": 30},
+    }
+
+
+def test_what_kubectl_get_shows_of_a_configuration(kubectl: Kubectl, namespace: str) -> None:
+    configure(kubectl, namespace, {})
+
+    header, row = kubectl.run("get", "aec", "--namespace", namespace).splitlines()
+    wide, _ = kubectl.run("get", "attune", "--namespace", namespace, "--output=wide").splitlines()
+    columns = ["NAME", "EMERGENCY", "LIMIT", "POLICIES", "QUEUED", "RUNNING", "READY", "AGE"]
+    assert header.split() == columns
+    assert wide.split() == [*columns, "OWNER", "EPOCH", "COMPLETED", "REJECTED"]
+    assert row.split()[:2] == ["executor", "Unknown"]
+
+
+@pytest.mark.parametrize(
+    ("path", "text"),
+    [
+        ("aqp", "never more than `concurrency` run at a time."),
+        ("aqp.spec.concurrency", "Executions of the action that may run at a time."),
+        ("aqp.spec.queueTimeoutSeconds", "which is 3600 where nobody has changed it"),
+        ("aqp.spec.retry.workerLost", "at least once"),
+        ("aqp.status.conditions", "Stuck: the queue has work and has not moved for 10 minutes."),
+        ("aec", "Changes take effect within seconds"),
+        ("aec.spec.emergencyMode", "Turning it off restores what the policies say."),
+        ("aec.status.epoch", "How often the queues have changed hands"),
+    ],
+)
+def test_kubectl_explain_reads_like_documentation(kubectl: Kubectl, path: str, text: str) -> None:
+    assert text in " ".join(kubectl.run("explain", path).split())

@@ -3,9 +3,12 @@
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
+from attune_executor.domain.emergency import Emergency
+from attune_executor.domain.maintenance import MaintenanceRules
 from attune_executor.domain.policy import QueuePolicy
 from attune_executor.domain.stats import QueueStats
 from attune_executor.engine.views import EngineHealth
+from attune_executor.ports.journal import Ownership
 
 
 class Queues(Protocol):
@@ -19,12 +22,28 @@ class Queues(Protocol):
         """Close an action; what waits drains."""
         ...
 
+    async def set_emergency(self, emergency: Emergency | None) -> None:
+        """Relax limits and close actions, or no longer; in force when this returns."""
+        ...
+
+    async def limit_requests(self, per_minute: int | None) -> None:
+        """Take so many submitting requests a minute; None for as many as come."""
+        ...
+
+    async def set_maintenance(self, rules: MaintenanceRules) -> None:
+        """Change what maintenance does, from its next task on."""
+        ...
+
     async def policies(self) -> Mapping[str, QueuePolicy]:
         """Policies in force by action."""
         ...
 
     def stats(self) -> Sequence[QueueStats]:
         """Every queue, as an immutable snapshot."""
+        ...
+
+    def ownerships(self) -> Sequence[Ownership]:
+        """The shards that the executor owns."""
         ...
 
     def health(self) -> EngineHealth:

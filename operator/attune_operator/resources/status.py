@@ -2,56 +2,23 @@
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated
 
 from pydantic import Field
 
+from attune_operator.resources.condition import BY_TYPE, READY, STALLED, Condition, Count, ObservedGeneration
 from attune_operator.resources.schema import ResourceModel
 from attune_operator.resources.workers import ScalingMode
-
-Count = Annotated[int, Field(ge=0)]
 
 
 class ConditionType(StrEnum):
     """The conditions that a policy reports."""
 
-    READY = "Ready"
+    READY = READY
     SATURATED = "Saturated"
     SCALING_LIMITED = "ScalingLimited"
     WORKERS_AVAILABLE = "WorkersAvailable"
     STUCK = "Stuck"
-
-
-class ConditionStatus(StrEnum):
-    """Whether a condition holds."""
-
-    TRUE = "True"
-    FALSE = "False"
-    UNKNOWN = "Unknown"
-
-
-class Condition(ResourceModel):
-    """One aspect of the policy's state."""
-
-    type: str = Field(max_length=316)
-    """Ready: the policy is in force. Saturated: executions wait although all that may run do, or the queue is full.
-    ScalingLimited: the load asks for more workers than a limit allows. WorkersAvailable: a worker pod is ready.
-    Stuck: the queue has work and has not moved for 10 minutes."""
-
-    status: ConditionStatus
-    """True, False or Unknown."""
-
-    observed_generation: Count | None = None
-    """The generation of the policy that the condition was computed from."""
-
-    last_transition_time: datetime
-    """When the status last changed."""
-
-    reason: str = Field(min_length=1, max_length=1024)
-    """Why, in one CamelCase word."""
-
-    message: str = Field(max_length=32768)
-    """Why, in a sentence, and what to do."""
+    STALLED = STALLED
 
 
 class WorkersStatus(ResourceModel):
@@ -80,11 +47,23 @@ class ScalingStatus(ResourceModel):
     """Policies that the Deployment serves, this one included; what they need is added up."""
 
     peak_per_hour: Count
-    """Highest rate of arrivals of any minute in the peak window, in executions per hour."""
+    """Highest rate of arrivals of any five minutes in the peak window, in executions per hour."""
+
+    arrivals_per_hour: Count = 0
+    """Rate of arrivals over the last five whole minutes, in executions per hour."""
 
     average_duration_seconds: float | None = None
-    """Mean run time of the executions that finished in the peak window, weighted by their arrivals; absent before the
-    first one finishes."""
+    """Mean run time of the executions that finished in the peak window or last before it, weighted by their arrivals;
+    absent before the first one finishes."""
+
+    duration_p50_seconds: float | None = None
+    """Run time that half of the executions in the peak window stayed within; of several policies, the slowest."""
+
+    duration_p95_seconds: float | None = None
+    """Run time that 95 % of them stayed within."""
+
+    duration_p99_seconds: float | None = None
+    """Run time that 99 % of them stayed within."""
 
     waiting: Count
     """Executions that waited."""
@@ -107,11 +86,16 @@ class ScalingStatus(ResourceModel):
     depth_workers: Count
     """Workers that the depth of the queue asked for; 0 when it asked for none."""
 
+    backlog_workers: Count = 0
+    """(waiting + active) × averageDurationSeconds / (drainSeconds × slotsPerWorker), rounded up: the workers that clear
+    the work in hand within drainSeconds; 0 when nothing waits for workers or its duration is not known."""
+
     active_workers: Count
     """Workers that the active executions occupy: never fewer."""
 
-    concurrency_cap: Count
-    """Workers that the concurrency limits can keep busy: more could only idle."""
+    concurrency_cap: Count | None = None
+    """Workers that the concurrency limits can keep busy: more could only idle. Absent with groupBy, where each group
+    has the limit to itself."""
 
     min_replicas: Count
     """Lower bound in force."""
@@ -138,14 +122,14 @@ class ScalingStatus(ResourceModel):
 class ActionQueuePolicyStatus(ResourceModel):
     """How the queue is doing, and why it has that many workers."""
 
-    observed_generation: Count | None = None
-    """The generation of the policy that this status was computed from."""
+    observed_generation: ObservedGeneration | None = None
+    """The generation of the policy that this status was computed from; -1 before the operator has looked at it."""
 
-    conditions: tuple[Condition, ...] = Field(
-        default=(),
-        json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["type"]},
-    )
-    """Ready, Saturated, ScalingLimited, WorkersAvailable and Stuck."""
+    conditions: tuple[Condition, ...] = Field(default=(), json_schema_extra=BY_TYPE)
+    """Ready: the executor enforces the policy. Saturated: executions wait although as many run as may, or the queue is
+    full. ScalingLimited: the load asks for workers that a limit denies, or scaling is refused. WorkersAvailable: a
+    worker pod is ready. Stuck: the queue has work and has not moved for 10 minutes. Stalled, only while it holds: the
+    policy does not become ready by itself."""
 
     queue_length: Count | None = None
     """Executions that wait."""
@@ -155,6 +139,9 @@ class ActionQueuePolicyStatus(ResourceModel):
 
     max_concurrent: Count | None = None
     """The concurrency limit in force."""
+
+    max_queue_length: Count | None = None
+    """The limit of the queue in force: defaults and emergency mode included."""
 
     oldest_enqueued_at: datetime | None = None
     """When the execution at the head of the queue was accepted; absent when none waits."""

@@ -133,8 +133,8 @@ class WorkersSpec(ResourceModel):
         "peakWindowSeconds must be between 60 (the resolution of the measurement) and 86400",
         default=3600,
     )
-    """How far back the peak of requests per hour and the average duration look, in seconds. A burst keeps its workers
-    for this long."""
+    """How far back the peak of requests per hour (the highest rate of any five minutes) and the average duration look,
+    in seconds. What the peak needs is kept for this long."""
 
     scale_down: ScaleDown = ScaleDown()
     """How carefully workers are taken away."""

@@ -1,13 +1,14 @@
 """Puts a status together, and says what to send for it."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 from math import ceil
 from typing import Any
 
 from attune_executor.domain.policy import Admission
-from attune_operator.resources import ActionQueuePolicyStatus, WorkersStatus
+from attune_operator.resources import ActionQueuePolicyStatus, ExecutorConfigStatus, WorkersStatus
 from attune_operator.status.conditions import conditions
 from attune_operator.status.observation import PolicyObservation
+from attune_operator.status.times import whole_seconds
 
 
 def build_status(observation: PolicyObservation, now: datetime) -> ActionQueuePolicyStatus:
@@ -16,7 +17,7 @@ def build_status(observation: PolicyObservation, now: datetime) -> ActionQueuePo
     Equal to the one it has when nothing changed, so that comparing the two says whether to write. While the queue's
     figures cannot be trusted the last ones stay, and the conditions say so.
     """
-    now = now.replace(microsecond=0)
+    now = whole_seconds(now)
     policy = observation.policy
     previous = policy.status or ActionQueuePolicyStatus()
     status = previous.model_copy(
@@ -37,17 +38,18 @@ def build_status(observation: PolicyObservation, now: datetime) -> ActionQueuePo
             "queue_length": stats.queue_length,
             "active_count": stats.active_count,
             "max_concurrent": stats.max_concurrent,
-            "oldest_enqueued_at": _time(stats.oldest_enqueued_at),
+            "max_queue_length": observation.max_queue_length,
+            "oldest_enqueued_at": whole_seconds(stats.oldest_enqueued_at),
             "total_enqueued": stats.total_enqueued,
             "total_completed": stats.total_completed,
             "total_rejected": stats.total_rejected,
             "estimated_wait_seconds": _estimated_wait_seconds(observation),
-            "last_updated": _time(stats.last_updated),
+            "last_updated": whole_seconds(stats.last_updated),
         }
     )
 
 
-def status_patch(status: ActionQueuePolicyStatus) -> dict[str, Any]:
+def status_patch(status: ActionQueuePolicyStatus | ExecutorConfigStatus) -> dict[str, Any]:
     """A JSON merge patch that makes an object's status this one: what is absent is removed by null."""
     return {"status": status.model_dump(mode="json", by_alias=True)}
 
@@ -77,8 +79,3 @@ def _estimated_wait_seconds(observation: PolicyObservation) -> int | None:
         return 0
     duration = stats.load.average_duration_seconds
     return None if duration is None or slots == 0 else ceil(ahead * duration / slots)
-
-
-def _time(seconds: float | None) -> datetime | None:
-    # Kubernetes keeps whole seconds: finer ones would only make equal statuses look different.
-    return None if seconds is None else datetime.fromtimestamp(int(seconds), UTC)

@@ -15,6 +15,8 @@ class PolicyObservation:
         policy: the object as it was last seen.
         ruled_by: the older policy that is in force for the same action; None where this one is.
         in_force: whether the executor enforces this spec.
+        max_queue_length: the limit of the queue in force, emergency mode included; None where this policy is not.
+        closed_by_emergency: whether emergency mode refuses the action's new executions.
         executor: why the executor's figures cannot be trusted; None where they can.
         stats: the queue; None while the executor does not know it.
         deployment: the worker Deployment; None where there is none of that name, or no spec.workers.
@@ -24,6 +26,8 @@ class PolicyObservation:
     policy: ActionQueuePolicy
     ruled_by: str | None
     in_force: bool
+    max_queue_length: int | None
+    closed_by_emergency: bool
     executor: str | None
     stats: QueueStats | None
     deployment: WorkerDeployment | None

@@ -71,6 +71,8 @@ def observation(policy: ActionQueuePolicy, **changes: Any) -> PolicyObservation:
         policy=policy,
         ruled_by=None,
         in_force=True,
+        max_queue_length=10_000,
+        closed_by_emergency=False,
         executor=None,
         stats=queue(),
         deployment=deployment(2, 2) if workers else None,
@@ -91,10 +93,12 @@ def verdict(observed: PolicyObservation, kind: str) -> tuple[str, str]:
         ({"in_force": False}, "Ready", ("False", "Pending")),
         ({"ruled_by": "older"}, "Ready", ("False", "Conflict")),
         ({"executor": "database away"}, "Ready", ("Unknown", "ExecutorUnavailable")),
+        ({"ruled_by": "older"}, "Stalled", ("True", "Conflict")),
         ({}, "Saturated", ("False", "WithinLimits")),
         ({"stats": queue(active_count=10)}, "Saturated", ("False", "WithinLimits")),
         ({"stats": queue(active_count=10, queue_length=1)}, "Saturated", ("True", "ConcurrencyLimit")),
         ({"stats": queue(queue_length=10_000)}, "Saturated", ("True", "QueueFull")),
+        ({"stats": queue(queue_length=10_000), "max_queue_length": 50_000}, "Saturated", ("False", "WithinLimits")),
         ({"stats": None}, "Saturated", ("Unknown", "StatisticsUnknown")),
         ({}, "ScalingLimited", ("False", "WithinLimits")),
         ({"decision": decision(limited_by_maximum=True)}, "ScalingLimited", ("True", "MaxReplicas")),
@@ -140,6 +144,7 @@ def test_counts_and_times_are_the_queues_own_in_whole_seconds(make_policy: MakeP
     status = build_status(observation(make_policy(), stats=stats), NOW)
 
     assert (status.queue_length, status.active_count, status.max_concurrent) == (4, 3, 10)
+    assert status.max_queue_length == 10_000
     assert (status.total_enqueued, status.total_completed, status.total_rejected) == (50, 50, 2)
     assert status.oldest_enqueued_at == datetime(2027, 1, 15, 7, 59, 29, tzinfo=UTC)
     assert status.observed_generation == 3
@@ -181,7 +186,34 @@ def test_a_policy_that_is_not_in_force_shows_no_figures(make_policy: MakePolicy)
     status = build_status(observation(make_policy(workers=WORKERS), ruled_by="older"), NOW)
 
     assert (status.queue_length, status.workers, status.scaling) == (None, None, None)
-    assert len(status.conditions) == 5
+    assert status.max_queue_length is None
+    assert len(status.conditions) == 6
+
+
+def test_stalled_is_reported_only_while_it_holds(make_policy: MakePolicy) -> None:
+    status = build_status(observation(make_policy()), NOW)
+
+    assert [condition.type for condition in status.conditions] == [
+        "Ready",
+        "Saturated",
+        "ScalingLimited",
+        "WorkersAvailable",
+        "Stuck",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("admission", "closed_by_emergency", "word"),
+    [("Hold", False, "none is started"), ("Closed", False, "are refused"), ("Open", True, "emergency mode has closed")],
+)
+def test_ready_tells_why_nothing_is_accepted_or_started(
+    make_policy: MakePolicy, admission: str, closed_by_emergency: bool, word: str
+) -> None:
+    observed = observation(make_policy(admission=admission), closed_by_emergency=closed_by_emergency)
+
+    ready = build_status(observed, NOW).conditions[0]
+    assert (ready.status, ready.reason) == ("True", "InForce")
+    assert word in ready.message
 
 
 @pytest.mark.parametrize(
