@@ -9,6 +9,8 @@ from typing import Any, Protocol
 
 import httpx
 
+from testbed.attune.callers import bearer
+
 _FULL_QUEUE_SECONDS = 1.0
 
 
@@ -42,11 +44,15 @@ class Refused(RuntimeError):  # noqa: N818 - an answer, not an error of the prog
 
 
 class Caller:
-    """Submits executions, whatever becomes of the way to the API meanwhile."""
+    """Submits executions, whatever becomes of the way to the API meanwhile.
 
-    def __init__(self, way: Way) -> None:
+    Args:
+        token: shown to the API, where it asks for one.
+    """
+
+    def __init__(self, way: Way, token: str | None = None) -> None:
         self._way = way
-        self._http = httpx.AsyncClient(timeout=30)
+        self._http = httpx.AsyncClient(timeout=30, headers=bearer(token) if token else None)
 
     async def close(self) -> None:
         """Close the connections."""

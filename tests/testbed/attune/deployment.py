@@ -20,7 +20,16 @@ from testbed.services.secrets import ensure_secret_files
 
 NAMESPACE = "attune-system"
 OVERLAY = REPOSITORY / "manifests/overlays/development"
-_CLUSTER_SCOPED = frozenset({"CustomResourceDefinition", "Namespace", "ClusterRole", "ClusterRoleBinding"})
+CLUSTER_SCOPED = frozenset(
+    {
+        "CustomResourceDefinition",
+        "Namespace",
+        "ClusterRole",
+        "ClusterRoleBinding",
+        "ValidatingAdmissionPolicy",
+        "ValidatingAdmissionPolicyBinding",
+    }
+)
 _ROLLOUT_SECONDS = 240
 
 Manifest = dict[str, Any]
@@ -37,7 +46,7 @@ def deploy(provider: Provider, namespace: str = NAMESPACE) -> None:
     kubectl = provider.kubectl()
     manifests = [in_namespace(item, namespace) for item in rolled_out_on_change(rendered(kubectl))]
     # What others depend on goes first: a namespace before its contents, a kind before its objects.
-    first = [item for item in manifests if item["kind"] in _CLUSTER_SCOPED]
+    first = [item for item in manifests if item["kind"] in CLUSTER_SCOPED]
     with step(f"Deploying Attune into namespace {namespace}") as shown:
         _apply(kubectl, first)
         _apply(kubectl, [item for item in manifests if item not in first])
@@ -79,7 +88,10 @@ def in_namespace(manifest: Manifest, namespace: str) -> Manifest:
     """The same object in another namespace, whatever it says of namespaces included."""
     if manifest["kind"] == "Namespace":
         manifest["metadata"]["name"] = namespace
-    elif manifest["kind"] not in _CLUSTER_SCOPED:
+    elif manifest["kind"] == "ClusterRoleBinding":
+        # One for each namespace: another would take the permissions of the operator in the first.
+        manifest["metadata"]["name"] += f":{namespace}"
+    elif manifest["kind"] not in CLUSTER_SCOPED:
         manifest["metadata"]["namespace"] = namespace
     for subject in manifest.get("subjects", []):
         subject["namespace"] = namespace

@@ -4,6 +4,7 @@ from collections.abc import AsyncGenerator, Iterator
 
 import pytest
 
+from testbed.attune.callers import caller_token
 from testbed.attune.client import Caller
 from testbed.attune.cluster_view import ClusterView
 from testbed.attune.deployment import deploy
@@ -19,6 +20,7 @@ def attune(cluster: Provider) -> Iterator[ClusterView]:
     deploy(cluster, TEST_NAMESPACE)
     view = ClusterView(cluster.kubectl(), TEST_NAMESPACE)
     yield view
+    view.kubectl.run("delete", "clusterrolebinding", f"attune-operator:{TEST_NAMESPACE}", "--ignore-not-found")
     view.kubectl.run("delete", "namespace", TEST_NAMESPACE, "--wait=true", timeout=180)
 
 
@@ -30,8 +32,8 @@ def forward(attune: ClusterView) -> Iterator[PortForward]:
 
 
 @pytest.fixture
-async def caller(forward: PortForward) -> AsyncGenerator[Caller]:
-    """A caller of the executor's API."""
-    caller = Caller(forward)
+async def caller(attune: ClusterView, forward: PortForward) -> AsyncGenerator[Caller]:
+    """A caller of the executor's API who may do everything."""
+    caller = Caller(forward, caller_token(attune.kubectl, attune.namespace))
     yield caller
     await caller.close()

@@ -10,7 +10,9 @@ from urllib.parse import urlsplit
 
 import httpx
 
+from testbed.attune.api_gate import ApiGate
 from testbed.attune.cable import Cable
+from testbed.attune.callers import bearer, caller_token
 from testbed.attune.processes import HostProcess
 from testbed.cluster.kubectl import Kubectl
 from testbed.services.ports import free_port
@@ -22,9 +24,10 @@ T = TypeVar("T")
 
 
 class OperatorReplica(HostProcess):
-    """One replica and its API."""
+    """One replica and its API, called with `token`."""
 
-    def __init__(self, number: int, environment: dict[str, str], folder: Path) -> None:
+    def __init__(self, number: int, environment: dict[str, str], folder: Path, token: str) -> None:
+        self._headers = bearer(token)
         self.url = f"http://127.0.0.1:{free_port()}"
         self.health_url = f"http://127.0.0.1:{free_port()}"
         ports = {
@@ -40,18 +43,18 @@ class OperatorReplica(HostProcess):
 
     def get(self, path: str) -> Any:
         """The `data` of a GET."""
-        return httpx.get(self.url + path, timeout=10).raise_for_status().json()["data"]
+        return httpx.get(self.url + path, headers=self._headers, timeout=10).raise_for_status().json()["data"]
 
     def queue(self, action_ref: str) -> Any:
         """An action's queue statistics; None while the action is not known."""
-        response = httpx.get(f"{self.url}/api/v1/actions/{action_ref}/queue-stats", timeout=10)
+        response = httpx.get(f"{self.url}/api/v1/actions/{action_ref}/queue-stats", headers=self._headers, timeout=10)
         return response.json()["data"] if response.is_success else None
 
     def submit(self, action_ref: str, count: int = 1, **parameters: Any) -> httpx.Response:
         """Submit executions, whatever is answered."""
         execution = {"action_ref": action_ref, "parameters": parameters}
         body = {"executions": [execution] * count} if count > 1 else execution
-        return httpx.post(f"{self.url}/api/v1/executions", json=body, timeout=30)
+        return httpx.post(f"{self.url}/api/v1/executions", json=body, headers=self._headers, timeout=30)
 
 
 class Operators:
@@ -79,6 +82,7 @@ class Operators:
             "ATTUNE__OPERATOR__RETRY_SECONDS": "0.5",
         }
         self._processes: list[HostProcess] = []
+        self._token = caller_token(kubectl, namespace)
 
     def __enter__(self) -> Self:
         self.api.__enter__()
@@ -97,9 +101,14 @@ class Operators:
             process.end()
         self.api.__exit__(None, None, None)
 
+    def through(self, gate: ApiGate, **settings: str) -> None:
+        """Have the replicas to come reach the API server by another way, with more settings of their section."""
+        Path(self._environment["KUBECONFIG"]).write_text(json.dumps(gate.kubeconfig()))
+        self._environment |= {f"ATTUNE__OPERATOR__{name.upper()}": value for name, value in settings.items()}
+
     def replica(self) -> OperatorReplica:
         """Start a replica and wait until it is ready: leading, or standing by."""
-        replica = OperatorReplica(len(self._processes), self._environment, self._folder)
+        replica = OperatorReplica(len(self._processes), self._environment, self._folder, self._token)
         self._processes.append(replica)
         until(lambda: answers(f"{replica.health_url}/readyz"), _READY_SECONDS, replica)
         return replica

@@ -6,6 +6,7 @@ from pathlib import Path
 import typer
 from rich.console import Console
 
+from testbed.attune.callers import caller_token
 from testbed.attune.client import Caller
 from testbed.attune.cluster_view import WORKERS, ClusterView
 from testbed.attune.deployment import NAMESPACE, deploy
@@ -19,6 +20,7 @@ from testbed.progress import step
 
 _POLICIES = Path(__file__).with_name("policies.yaml")
 _MINIMUM_WORKERS = 1
+_CALLER = "attune-demo"
 
 app = typer.Typer(help="The whole path on a real cluster: policies, bursts, scaling workers, a killed leader.")
 
@@ -48,7 +50,7 @@ def demo() -> None:
 
 async def _run(view: ClusterView, work: Work, console: Console) -> Verdict:
     with PortForward(view.kubectl, view.namespace, "service/attune-executor", 8080) as forward:
-        caller = Caller(forward)
+        caller = Caller(forward, caller_token(view.kubectl, view.namespace, _CALLER))
         try:
             return await Scenario(view, caller, console, _MINIMUM_WORKERS).run(work)
         finally:
@@ -62,7 +64,8 @@ def _say_how_to_look_around(console: Console, provider: Provider) -> None:
         f"  export KUBECONFIG={provider.kubeconfig}",
         f"  {kubectl} --namespace {NAMESPACE} get aqp --watch",
         f"  {kubectl} --namespace {NAMESPACE} port-forward service/attune-executor 8080",
-        "  curl http://localhost:8080/api/v1/actions/core.shell/queue-stats",
+        f'  TOKEN="$({kubectl} --namespace {NAMESPACE} create token {_CALLER})"',
+        '  curl -H "Authorization: Bearer $TOKEN" http://localhost:8080/api/v1/actions/core.shell/queue-stats',
         "  make cluster-down",
         sep="\n",
         soft_wrap=True,
