@@ -1,6 +1,7 @@
 """What only a real database can do to a journal: racing owners, lost answers, outages, values it refuses."""
 
 import asyncio
+import time
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -10,7 +11,9 @@ import pytest
 from attune_executor.adapters.postgres import PostgresJournal
 from attune_executor.domain.execution import ExecutionStatus
 from attune_executor.domain.policy import QueuePolicy
+from attune_executor.domain.queue_manager import ExecutionQueueManager
 from attune_executor.domain.records import Accepted, Dispatched, Finished, Started, TurnRecord
+from attune_executor.domain.submission import ExecutionRequest
 from attune_executor.ports.journal import FencedError, JournalError
 from testbed.services.postgres import PostgresServer
 
@@ -242,6 +245,28 @@ async def test_turns_find_rows_by_key_and_mostly_update_in_place(migrated_url: s
     await connection.close()
     assert row["seq_scan"] == 0
     assert row["n_tup_hot_upd"] > 0.9 * 20 * size
+
+
+async def test_what_one_turn_accepts_is_in_order_by_created_as_the_runbook_lists_it(
+    migrated_url: str, journal: PostgresJournal
+) -> None:
+    manager = ExecutionQueueManager()
+    ids = await journal.save_policies({ref: QueuePolicy(concurrency=1) for ref in ("a", "b")})
+    for ref, action_id in ids.items():
+        manager.set_policy(action_id, ref, QueuePolicy(concurrency=1), time.time())
+    for turn in (1, 2):
+        now = time.time()
+        for number in range(3000):
+            # Ids descend, so that nothing else brings the rows into order.
+            manager.submit(ExecutionRequest("ab"[number % 2], b"{}"), 10_000 * turn - number, now)
+        await journal.commit(manager.close_turn(0, now).record)
+    connection = await asyncpg.connect(migrated_url)
+    rows = await connection.fetch("SELECT action, queue_order FROM attune.execution ORDER BY created")
+    ahead = await connection.fetchval("SELECT count(*) FROM attune.execution WHERE created > now()")
+    await connection.close()
+    for action_id in ids.values():
+        assert [row["queue_order"] for row in rows if row["action"] == action_id] == list(range(1, 3001))
+    assert ahead == 0
 
 
 async def test_a_journal_reads_on_after_idle_connections_were_cut(migrated_url: str, journal: PostgresJournal) -> None:

@@ -8,6 +8,7 @@ The cost of every command is independent of how many executions wait.
 
 from collections.abc import Iterable, Iterator
 
+from attune_executor.domain.acceptance import AcceptanceTimes
 from attune_executor.domain.action_queue import ActionQueue
 from attune_executor.domain.admission import refusal
 from attune_executor.domain.emergency import Emergency
@@ -38,6 +39,7 @@ class ExecutionQueueManager:
         self._slots = Slots(publish_order, patience or Patience(), self._timers)
         self._draft = self._slots.draft
         self._emergency: Emergency | None = None
+        self._acceptance_times = AcceptanceTimes()
 
     # Restoring from the journal
 
@@ -184,12 +186,12 @@ class ExecutionQueueManager:
             queue.last_order,
             request.parameters,
             request.idempotency_key,
-            now,
+            self._acceptance_times.next(now),
             None,
             key,
         )
         self._draft.accepted(accepted)
-        self._join(queue, key, execution_id, queue.last_order, now)
+        self._join(queue, key, execution_id, queue.last_order, accepted.created)
         queue.load.arrived(now)
         self._draft.touch(queue, now)
         if queue.queue_length > self._limit(queue):

@@ -12,7 +12,7 @@ from attune_executor.domain.rate_meter import RateMark
 class Accepted(NamedTuple):
     """An execution that enters its queue; where ``dispatch_order`` is set it also leaves it in the same turn.
 
-    ``queue_order`` counts the acceptances of its action from 1, ``created`` is in Unix seconds,
+    ``queue_order`` counts the acceptances of its action from 1, ``created`` is in Unix seconds and ascends with it,
     ``parameters`` is a JSON object in UTF-8.
     """
 

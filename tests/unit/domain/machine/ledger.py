@@ -16,6 +16,8 @@ from attune_executor.domain.turn_draft import Handoff
 from attune_executor.domain.workers import Heartbeat
 
 GROUP_PARAMETER = "k"
+_APART_SECONDS = 0.001
+"""Within which one turn is accepted."""
 
 
 @dataclass(slots=True, eq=False)
@@ -118,6 +120,8 @@ class Ledger:
     def apply(self, record: TurnRecord, now: float) -> set[str]:
         """Write a committed turn down; returns the pools to which executions were dispatched for the first time."""
         _each_in_one_list(record)
+        created = [row.created for row in record.accepted]
+        assert created == sorted(set(created)), "times of acceptance are not those of the order"
         for row in record.accepted:
             self._accept(row, now)
         for row in record.finished:
@@ -180,8 +184,10 @@ class Ledger:
         action.accepted += 1
         assert row.execution_id not in self.fates, "an id is used twice"
         assert row.queue_order == action.accepted, "queue orders have a gap"
-        assert row.created == now
-        self.fates[row.execution_id] = Fate(row.execution_id, row.action_ref, row.group_key, row.queue_order, now)
+        assert abs(row.created - now) < _APART_SECONDS
+        self.fates[row.execution_id] = Fate(
+            row.execution_id, row.action_ref, row.group_key, row.queue_order, row.created
+        )
 
     def _finish(self, row: Finished, now: float) -> None:
         fate = self.fates[row.execution_id]
