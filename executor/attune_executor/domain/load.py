@@ -14,7 +14,9 @@ from attune_executor.domain.stats import Load
 BUCKET_SECONDS: Final = 60
 ARRIVAL_SECONDS: Final = 300
 """How far back the present rate of arrivals looks: as far as the runbook's snapshots are apart."""
-_BUCKETS_PER_HOUR: Final = 3600 // BUCKET_SECONDS
+PEAK_MINUTES: Final = 5
+"""The peak is the highest rate that lasted for so long. A burst is answered when it comes, by the work in hand; what it
+leaves behind for the length of the window is the rate that it would be worth to keep workers for."""
 
 
 @dataclass(slots=True)
@@ -37,7 +39,7 @@ class LoadMeter:
     _durations: Durations = field(default_factory=Durations)
     """Of all minutes together."""
     _closed_peak: int = 0
-    """Most arrivals of any minute but the newest."""
+    """Most arrivals of any ``PEAK_MINUTES`` in a row that do not end with the newest minute."""
     _last_mean_seconds: float | None = None
     """What executions took on average when any was last known to finish: a pause changes nothing about that."""
 
@@ -83,9 +85,9 @@ class LoadMeter:
     def load(self, now: float) -> Load:
         """The demand of the window that ends at ``now``."""
         average = self.average_seconds(now)
-        newest = self._minutes[-1].arrivals if self._minutes else 0
+        peak = max(self._closed_peak, self._newest_run())
         return Load(
-            peak_per_hour=float(max(self._closed_peak, newest) * _BUCKETS_PER_HOUR),
+            peak_per_hour=peak * 3600 / (BUCKET_SECONDS * self._run_minutes),
             average_duration_seconds=average,
             arrivals_per_hour=self._arrivals_per_hour(now),
             durations=self._durations.percentiles(),
@@ -122,6 +124,26 @@ class LoadMeter:
             self._durations.exclude(self._minutes.popleft().finished)
         self._close()
 
+    @property
+    def _run_minutes(self) -> int:
+        return max(1, min(PEAK_MINUTES, self.window_seconds // BUCKET_SECONDS))
+
+    def _newest_run(self) -> int:
+        arrivals = 0
+        for minute in reversed(self._minutes):
+            if minute.index <= self._minutes[-1].index - self._run_minutes:
+                break
+            arrivals += minute.arrivals
+        return arrivals
+
     def _close(self) -> None:
         """Look for the peak of the minutes that change no more."""
-        self._closed_peak = max((minute.arrivals for minute in list(self._minutes)[:-1]), default=0)
+        run = deque[Minute]()
+        arrivals = peak = 0
+        for minute in list(self._minutes)[:-1]:
+            run.append(minute)
+            arrivals += minute.arrivals
+            while run[0].index <= minute.index - self._run_minutes:
+                arrivals -= run.popleft().arrivals
+            peak = max(peak, arrivals)
+        self._closed_peak = peak

@@ -10,7 +10,7 @@ class Load:
     """Measured demand of one action.
 
     Attributes:
-        peak_per_hour: highest arrival rate of any minute in the peak window, in executions per hour.
+        peak_per_hour: highest arrival rate of any five minutes in the peak window, in executions per hour.
         average_duration_seconds: mean run time of the executions that finished in the window, or of the last ones
             before it; None before the first one finishes.
         arrivals_per_hour: present rate of arrivals: of the last five whole minutes, in executions per hour.

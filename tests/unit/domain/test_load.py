@@ -19,14 +19,38 @@ def minute(index: int, arrivals: int, *seconds: float) -> Minute:
     return Minute(index, arrivals, finished)
 
 
-def test_the_peak_is_the_busiest_minute_of_the_window() -> None:
-    meter = LoadMeter(window_seconds=600)
+def test_the_peak_is_the_busiest_five_minutes_of_the_window() -> None:
+    meter = LoadMeter(window_seconds=1200)
     meter.arrived(0, 5)
     meter.arrived(MINUTE, 20)
-    meter.arrived(2 * MINUTE, 1)
-    assert meter.load(2 * MINUTE).peak_per_hour == 20 * 60
-    assert meter.load(730).peak_per_hour == 1 * 60
+    meter.arrived(7 * MINUTE, 10)
+    meter.arrived(8 * MINUTE, 12)
+    meter.arrived(13 * MINUTE, 1)
+    assert meter.load(13 * MINUTE).peak_per_hour == 25 * 12
+    assert meter.load(21 * MINUTE).peak_per_hour == 22 * 12
+    assert meter.load(29 * MINUTE).peak_per_hour == 1 * 12
     assert meter.load(10_000).peak_per_hour == 0
+
+
+def test_in_a_window_of_a_minute_the_peak_is_that_of_the_minute() -> None:
+    meter = LoadMeter(window_seconds=60)
+    meter.arrived(0, 5)
+    meter.arrived(MINUTE, 20)
+    assert meter.load(MINUTE).peak_per_hour == 20 * 60
+
+
+@given(st.lists(st.tuples(st.integers(0, 90), st.integers(1, 50)), max_size=60), st.integers(1, 20))
+def test_the_peak_is_that_of_all_runs_of_five_minutes(arrivals: list[tuple[int, int]], window: int) -> None:
+    meter = LoadMeter(window_seconds=window * 60)
+    per_minute = [0] * 91
+    for minute_index, count in sorted(arrivals):
+        meter.arrived(minute_index * MINUTE, count)
+        per_minute[minute_index] += count
+    now = max((index for index, _ in arrivals), default=0)
+    seen = [count if index >= now - window else 0 for index, count in enumerate(per_minute)]
+    length = min(5, window)
+    runs = [sum(seen[max(0, end - length + 1) : end + 1]) for end in range(91)]
+    assert meter.load(now * MINUTE).peak_per_hour == pytest.approx(max(runs) * 60 / length)
 
 
 def test_the_average_is_over_the_window() -> None:
@@ -46,7 +70,7 @@ def test_a_clock_that_steps_back_counts_into_the_newest_minute() -> None:
     meter = LoadMeter(window_seconds=600)
     meter.arrived(10 * MINUTE, 1)
     meter.arrived(5 * MINUTE, 1)
-    assert meter.load(10 * MINUTE).peak_per_hour == 2 * 60
+    assert meter.load(10 * MINUTE).peak_per_hour == 2 * 12
 
 
 def test_the_rate_of_arrivals_is_that_of_the_last_five_minutes() -> None:

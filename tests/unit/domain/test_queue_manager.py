@@ -411,4 +411,4 @@ def test_load_counts_arrivals_and_run_time() -> None:
     queue = driver.manager.queue("core.echo")
     assert queue is not None
     load = queue.stats(NOW).load
-    assert (load.peak_per_hour, load.average_duration_seconds) == (300.0, 2.0)
+    assert (load.peak_per_hour, load.average_duration_seconds) == (60.0, 2.0)

@@ -56,7 +56,7 @@ async def test_the_load_of_an_idle_queue_fades_while_another_is_busy() -> None:
     statistics.replace(manager.queues())
     async with running(statistics):
         await until(lambda: "idle" in statistics.snapshot)
-        assert statistics.snapshot["idle"].load.peak_per_hour == 60
+        assert statistics.snapshot["idle"].load.peak_per_hour == 12
         clock.advance(2 * 3600)
 
         def faded() -> bool:
