@@ -50,7 +50,8 @@ def deploy(provider: Provider, namespace: str = NAMESPACE) -> None:
     with step(f"Deploying Attune into namespace {namespace}") as shown:
         _apply(kubectl, first)
         _apply(kubectl, [item for item in manifests if item not in first])
-        kubectl.run("wait", "--for=condition=Established", "crd/actionqueuepolicies.attune.io", "--timeout=60s")
+        crds = [f"crd/{kind}.attune.io" for kind in ("actionqueuepolicies", "executorconfigs")]
+        kubectl.run("wait", "--for=condition=Established", *crds, "--timeout=60s")
         deployments = [item["metadata"]["name"] for item in manifests if item["kind"] == "Deployment"]
         for done, name in enumerate(deployments):
             shown.advance(done, len(deployments), "Deployments")
