@@ -71,7 +71,7 @@ async def publish_until_confirmed(broker: Broker, *dispatches: Dispatch) -> None
     async with asyncio.timeout(DEADLINE_SECONDS):
         while True:
             try:
-                return await broker.publish(dispatches)
+                return await (await broker.send(dispatches))
             except BrokerError:
                 await asyncio.sleep(0.01)
 
@@ -80,7 +80,7 @@ async def test_dispatches_wait_in_their_pool_for_its_first_worker(rig: BrokerRig
     sent = [dispatch(number) for number in range(1, 1201)]
     async with owner(rig) as (broker, _):
         await broker.ensure_pool(POOL)
-        await broker.publish(sent)
+        await (await broker.send(sent))
     assert await rig.receive(POOL, len(sent)) == sent
 
 
@@ -88,7 +88,7 @@ async def test_pools_do_not_mix(rig: BrokerRig) -> None:
     async with owner(rig) as (broker, _):
         await broker.ensure_pool("red")
         await broker.ensure_pool("blue")
-        await broker.publish([dispatch(number, pool) for number, pool in enumerate(["red", "blue"] * 5, start=1)])
+        await (await broker.send([dispatch(number, pool) for number, pool in enumerate(["red", "blue"] * 5, start=1)]))
     assert [each.execution_id for each in await rig.receive("red", 5)] == [1, 3, 5, 7, 9]
     assert [each.execution_id for each in await rig.receive("blue", 5)] == [2, 4, 6, 8, 10]
 
@@ -99,7 +99,7 @@ async def test_parameters_arrive_byte_for_byte(rig: BrokerRig) -> None:
     )
     async with owner(rig) as (broker, _):
         await broker.ensure_pool(POOL)
-        await broker.publish([dispatch(2**63 - 1, parameters=parameters)])
+        await (await broker.send([dispatch(2**63 - 1, parameters=parameters)]))
     assert await rig.receive(POOL, 1) == [dispatch(2**63 - 1, parameters=parameters)]
 
 
@@ -107,8 +107,8 @@ async def test_a_pool_that_nobody_made_is_an_error_and_harms_nothing_else(rig: B
     async with owner(rig) as (broker, _):
         await broker.ensure_pool(POOL)
         with pytest.raises(BrokerError, match="nowhere"):
-            await broker.publish([dispatch(1, "nowhere")])
-        await broker.publish([dispatch(2)])
+            await (await broker.send([dispatch(1, "nowhere")]))
+        await (await broker.send([dispatch(2)]))
         assert broker.connected
     assert (await rig.receive(POOL, 1))[0].execution_id == 2
 
@@ -116,7 +116,7 @@ async def test_a_pool_that_nobody_made_is_an_error_and_harms_nothing_else(rig: B
 async def test_ensuring_a_pool_again_keeps_what_waits_in_it(rig: BrokerRig) -> None:
     async with owner(rig) as (broker, _):
         await broker.ensure_pool(POOL)
-        await broker.publish([dispatch(1)])
+        await (await broker.send([dispatch(1)]))
         await broker.ensure_pool(POOL)
     assert await rig.receive(POOL, 1) == [dispatch(1)]
 
@@ -167,7 +167,7 @@ async def test_a_dispatch_says_how_long_it_may_take_and_whether_it_may_be_repeat
     sent = [dispatch(1)._replace(timeout_seconds=1.5), dispatch(2)._replace(at_most_once=True)]
     async with owner(rig) as (broker, _):
         await broker.ensure_pool(POOL)
-        await broker.publish(sent)
+        await (await broker.send(sent))
     assert await rig.receive(POOL, 2) == sent
 
 

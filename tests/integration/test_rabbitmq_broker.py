@@ -64,7 +64,7 @@ async def publish_until_confirmed(broker: RabbitMQBroker, *dispatches: Dispatch)
     async with asyncio.timeout(DEADLINE_SECONDS):
         while True:
             try:
-                return await broker.publish(dispatches)
+                return await (await broker.send(dispatches))
             except BrokerError:
                 await asyncio.sleep(0.05)
 
@@ -108,11 +108,13 @@ async def test_consecutive_dispatches_of_a_pool_share_messages_in_order(rig: Rab
     async with started(broker):
         await broker.ensure_pool("other")
         pools = [POOL] * 5 + ["other"] * 2 + [POOL] * 3
-        await broker.publish(
-            [
-                dispatch(number, pool)._replace(expected_seconds=0.99 * WORK_SECONDS / 4)
-                for number, pool in enumerate(pools, start=1)
-            ]
+        await (
+            await broker.send(
+                [
+                    dispatch(number, pool)._replace(expected_seconds=0.99 * WORK_SECONDS / 4)
+                    for number, pool in enumerate(pools, start=1)
+                ]
+            )
         )
         sizes: list[int] = []
         ids: list[int] = []
@@ -130,12 +132,12 @@ async def test_what_was_confirmed_survives_the_broker_and_the_rest_recovers(
 ) -> None:
     broker = rig.broker()
     async with started(broker) as heard:
-        await broker.publish([dispatch(1)])
+        await (await broker.send([dispatch(1)]))
         await rig.report(finished=[finished(1)])
         await heard_of(heard, 1)
         rabbitmq_server.kill()
         with pytest.raises(BrokerError):
-            await broker.publish([dispatch(2)])
+            await (await broker.send([dispatch(2)]))
         with pytest.raises(BrokerError, match=r"not connected to the broker at 127\.0\.0\.1:\d+; reconnecting"):
             await broker.ensure_pool("later")
         assert not broker.connected
@@ -161,7 +163,7 @@ async def test_a_broker_that_hangs_is_an_error_and_not_a_wait_for_ever(
         rabbitmq_server.pause()
         try:
             with pytest.raises(BrokerError, match="did not confirm within 1 s: is it out of memory or disk"):
-                await broker.publish([dispatch(1)])
+                await (await broker.send([dispatch(1)]))
         finally:
             rabbitmq_server.resume()
         await publish_until_confirmed(broker, dispatch(2))
@@ -174,8 +176,8 @@ async def test_queues_that_someone_deletes_come_back(rig: RabbitMQRig) -> None:
         channel = await rig.channel()
         await channel.queue_delete(pool_queue_name(POOL))
         with pytest.raises(BrokerError, match=r"no queue for 'worker\.default\.executions'"):
-            await broker.publish([dispatch(1)])
-        await broker.publish([dispatch(1)])
+            await (await broker.send([dispatch(1)]))
+        await (await broker.send([dispatch(1)]))
         assert [each.execution_id for each in await rig.receive(POOL, 1)] == [1]
 
         await channel.queue_delete(COMPLETED_QUEUE)
@@ -264,7 +266,7 @@ async def test_the_rate_of_dispatches(
     async with started(broker):
         before = time.perf_counter()
         expected = 0.99 * WORK_SECONDS / per_message
-        await broker.publish([dispatch(number)._replace(expected_seconds=expected) for number in range(1, 3001)])
+        await (await broker.send([dispatch(number)._replace(expected_seconds=expected) for number in range(1, 3001)]))
         rate = 3000 / (time.perf_counter() - before)
     with capsys.disabled():
         print(  # noqa: T201 - a measurement for whoever looks, not a claim

@@ -179,11 +179,13 @@ class Executor:
         await self.broker.stop()
 
     async def dispatch(self, *executions: tuple[int, str, bytes], attempt: int = 1) -> None:
-        await self.broker.publish(
-            [
-                Dispatch(number, ref, attempt, POOL, parameters, expected_seconds=self._expected_seconds)
-                for number, ref, parameters in executions
-            ]
+        await (
+            await self.broker.send(
+                [
+                    Dispatch(number, ref, attempt, POOL, parameters, expected_seconds=self._expected_seconds)
+                    for number, ref, parameters in executions
+                ]
+            )
         )
 
     def done(self, *ids: int) -> bool:

@@ -11,7 +11,7 @@ from typing import Protocol
 
 from attune_executor.domain.records import Finished, Started
 from attune_executor.domain.workers import Heartbeat
-from attune_executor.ports.broker import BrokerError, Cancel, DeliveryMark, Dispatch, WorkerReport
+from attune_executor.ports.broker import BrokerError, Cancel, Confirmation, DeliveryMark, Dispatch, WorkerReport
 from simulation.faults import Faults, Process
 from simulation.judge import Judge
 
@@ -141,6 +141,7 @@ class Connection:
         self._unacknowledged: deque[tuple[int, WorkerReport]] = deque()
         self._channel = 0
         self._tag = 0
+        self._sending: asyncio.Task[None] | None = None
 
     async def start(self, on_report: Callable[[WorkerReport], None]) -> None:
         def effect() -> None:
@@ -159,7 +160,13 @@ class Connection:
 
         await self._process.call("ensure pool", effect, BrokerError)
 
-    async def publish(self, dispatches: Sequence[Dispatch]) -> None:
+    async def send(self, dispatches: Sequence[Dispatch]) -> Confirmation:
+        self._sending = asyncio.create_task(self._send(dispatches, self._sending))
+        return self._sending
+
+    async def _send(self, dispatches: Sequence[Dispatch], before: asyncio.Task[None] | None) -> None:
+        if before is not None:
+            await asyncio.wait({before})
         random = self._exchange.faults.random
         size = random.randint(1, 4)
         messages = [

@@ -186,6 +186,7 @@ class SimulatedWorker:
         faults = self._exchange.faults
         await asyncio.sleep(faults.latency())
         self._exchange.report(finished=batch)
+        self._acknowledge(self._assignments.sent(batch))
         await asyncio.sleep(faults.latency())
         self._exchange.check_up()
         if faults.random.random() < faults.rate:

@@ -15,7 +15,7 @@ import aio_pika
 import structlog
 from aio_pika.abc import AbstractChannel, AbstractConnection
 from aio_pika.exceptions import ChannelPreconditionFailed, InvalidFrameError, ProbableAuthenticationError
-from aiormq.abc import AbstractChannel as UnderlyingChannel
+from aiormq.channel import Channel as UnderlyingChannel
 from aiormq.connection import DEFAULT_PORTS
 from aiormq.exceptions import ChannelLockedResource
 from yarl import URL
@@ -33,6 +33,9 @@ _CLOSE_TIMEOUT_SECONDS: Final = 5
 _FIRST_DELAY_SECONDS: Final = 0.2
 _LONGEST_DELAY_SECONDS: Final = 5.0
 
+WINDOW: Final = 500
+"""Messages of a session on their way at once: enough to hide the round trip, few enough to bound memory."""
+
 _log: Final = structlog.get_logger("attune.broker")
 
 
@@ -49,9 +52,13 @@ class Session:
     publishing: AbstractChannel
     deliveries: UnderlyingChannel
     """The consuming channel without the layer above it: messages and acknowledgements by the thousand."""
+    publications: UnderlyingChannel
+    """The publishing channel without the layer above it."""
     exchanges: Exchanges
     connections: tuple[AbstractConnection, AbstractConnection]
     on_end: Callable[[], None]
+    window: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(WINDOW))
+    """Room for messages that are published and not confirmed."""
     lost: asyncio.Future[str] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
     """Done with the reason once the session is over."""
 
@@ -172,7 +179,8 @@ class Link:
             generation=self._generation,
             consuming=consuming_channel,
             publishing=publishing_channel,
-            deliveries=await consuming_channel.get_underlay_channel(),
+            deliveries=await _underlying(consuming_channel),
+            publications=await _underlying(publishing_channel),
             exchanges=await declare(publishing_channel, self.queue_type),
             connections=(consuming, publishing),
             on_end=self._up.clear,
@@ -232,6 +240,13 @@ async def _channel(connection: AbstractConnection) -> AbstractChannel:
     channel = connection.channel(publisher_confirms=True, on_return_raises=True)
     await channel.initialize()
     return channel
+
+
+async def _underlying(channel: AbstractChannel) -> UnderlyingChannel:
+    underlying = await channel.get_underlay_channel()
+    if not isinstance(underlying, UnderlyingChannel):
+        raise TypeError(f"aio-pika's channel stands on {type(underlying).__qualname__}, not on aiormq's own")
+    return underlying
 
 
 async def _close(connections: Iterable[AbstractConnection]) -> None:

@@ -1,8 +1,8 @@
 """The way to the workers and back."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, TypeAlias
 
 from attune_executor.domain.records import Finished, Started
 from attune_executor.domain.workers import Heartbeat
@@ -10,6 +10,10 @@ from attune_executor.domain.workers import Heartbeat
 
 class BrokerError(Exception):
     """The broker is away or refused a publish; what was not confirmed is to be published again."""
+
+
+Confirmation: TypeAlias = Awaitable[None]
+"""Returns once the broker has confirmed what was sent; raises BrokerError when it is not known to."""
 
 
 class Dispatch(NamedTuple):
@@ -77,12 +81,13 @@ class Broker(Protocol):
         """Make the pool's queue exist, so that a dispatch waits there for its first worker."""
         ...
 
-    async def publish(self, dispatches: Sequence[Dispatch]) -> None:
-        """Publish in this order and return once all are confirmed.
+    async def send(self, dispatches: Sequence[Dispatch]) -> Confirmation:
+        """Publish in this order, behind all that was sent before; returns what to await for the confirmation of all.
 
         Raises:
-            BrokerError: at least one is not confirmed; publish all of them again.
+            BrokerError: at least one is not sent, or, from the confirmation, not confirmed; send all of them again.
         """
+        ...
 
     async def call_roll(self) -> None:
         """Ask every worker of every pool for a heartbeat.

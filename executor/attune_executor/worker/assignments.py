@@ -1,8 +1,9 @@
 """What a worker has been given, as a pure state machine: what to run next, what to acknowledge, what not to run twice.
 
-A message carries one or more executions and is acknowledged as a whole, once the completion of each is confirmed. When
-the connection is lost the broker delivers everything that was not acknowledged again, here or elsewhere: what waited
-is forgotten, what runs goes on, and if it comes back here it joins what is known of it.
+A message carries one or more executions and is acknowledged as a whole, once the completion of each is on its way:
+until then the broker gives a worker nothing else for the slot. The completion is kept until it is confirmed. When the
+connection is lost the broker delivers everything that was not acknowledged again, here or elsewhere: what waited is
+forgotten, what runs goes on, and if it comes back here it joins what is known of it.
 """
 
 from collections import OrderedDict
@@ -35,7 +36,9 @@ class State(Enum):
     REPLACED = auto()
     """It runs, and is being stopped in favour of a later attempt; nothing is reported of it."""
     FINISHED = auto()
-    """Its completion is not confirmed yet."""
+    """It has a completion."""
+    SENT = auto()
+    """Its completion is on its way and not confirmed yet."""
     CONFIRMED = auto()
 
 
@@ -43,7 +46,7 @@ class State(Enum):
 class _Delivery:
     mark: DeliveryMark
     executions: list["Execution"] = field(default_factory=list["Execution"])
-    unconfirmed: int = 0
+    unsent: int = 0
     begun: bool = False
 
 
@@ -138,7 +141,9 @@ class Assignments:
             elif execution.deliveries and execution.deliveries[-1] is delivery:
                 continue
             delivery.begun |= execution.state is not State.WAITING
-            delivery.unconfirmed += 1
+            if execution.state is State.SENT:
+                continue
+            delivery.unsent += 1
             delivery.executions.append(execution)
             execution.deliveries.append(delivery)
         self._deliveries.add(delivery)
@@ -181,8 +186,17 @@ class Assignments:
         execution.completion = completion
         return True
 
+    def sent(self, completions: Iterable[Finished]) -> Sequence[DeliveryMark]:
+        """Completions are on their way to the broker; returns the deliveries to acknowledge."""
+        released: list[_Delivery] = []
+        for completion in completions:
+            execution = self._live[completion.execution_id, completion.attempt]
+            execution.state = State.SENT
+            self._release(execution, released)
+        return self._done(released)
+
     def confirm(self, completions: Iterable[Finished]) -> Sequence[DeliveryMark]:
-        """Completions are safe with the broker; returns the deliveries to acknowledge."""
+        """Completions are safe with the broker; returns the deliveries to acknowledge that came again meanwhile."""
         released: list[_Delivery] = []
         for completion in completions:
             execution = self._live.pop((completion.execution_id, completion.attempt))
@@ -195,6 +209,9 @@ class Assignments:
         self._deliveries.clear()
         for execution in self._live.values():
             execution.deliveries.clear()
+            if execution.state is State.SENT:
+                # Whether it arrived is not known: it is sent again.
+                execution.state = State.FINISHED
         for execution in self._waiting.values():
             self._forget(execution)
         self._waiting.clear()
@@ -260,14 +277,14 @@ class Assignments:
 
     def _release(self, execution: Execution, released: list[_Delivery]) -> None:
         for delivery in execution.deliveries:
-            delivery.unconfirmed -= 1
+            delivery.unsent -= 1
             released.append(delivery)
         execution.deliveries.clear()
 
     def _done(self, released: Iterable[_Delivery]) -> Sequence[DeliveryMark]:
         done: list[DeliveryMark] = []
         for delivery in released:
-            if not delivery.unconfirmed and delivery in self._deliveries:
+            if not delivery.unsent and delivery in self._deliveries:
                 self._deliveries.discard(delivery)
                 done.append(delivery.mark)
         return done

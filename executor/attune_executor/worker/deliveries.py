@@ -106,7 +106,7 @@ class Deliveries:
             returned.assignments[0].shard,
         )
         try:
-            await publish_confirmed(session.exchanges.executions, [(pool_queue_name(self._pool), message)])
+            await publish_confirmed(session, [(pool_queue_name(self._pool), message)])
         except BrokerError as error:
             session.end(f"cannot return a message: {error}")
             return

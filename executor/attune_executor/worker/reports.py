@@ -1,6 +1,6 @@
 """Tells the executor what was started and what is done.
 
-Completions batch by themselves: while one publish awaits its confirm the next gathers. That an execution has started
+Completions batch by themselves: what ends in one turn of the loop goes in one message. That an execution has started
 is told a little later than it happens, and not at all where it is done by then: the completion says when it started.
 """
 
@@ -13,10 +13,11 @@ import structlog
 
 from attune_executor.amqp.errors import guarded
 from attune_executor.amqp.link import Link, Session
-from attune_executor.amqp.publishing import UnroutableError, publish_confirmed
+from attune_executor.amqp.publishing import UnroutableError, send
 from attune_executor.amqp.topology import completed_queue_name, declare_reports, status_queue_name
 from attune_executor.domain.records import Finished, Started
-from attune_executor.ports.broker import BrokerError
+from attune_executor.pipeline import Pipeline
+from attune_executor.ports.broker import BrokerError, Confirmation
 from attune_executor.wire.envelope import Origin, WireMessage
 from attune_executor.wire.messages import encode_completions, encode_starts
 
@@ -42,19 +43,27 @@ class Reporter:
     Args:
         link: where to.
         worker: this worker's name.
-        on_confirmed: awaited with what has become safe, before the next completions are published.
+        on_sent: awaited with completions that are on their way.
+        on_confirmed: awaited with completions that have become safe.
     """
 
-    def __init__(self, link: Link, worker: str, on_confirmed: Callable[[Sequence[Finished]], Awaitable[None]]) -> None:
+    def __init__(
+        self,
+        link: Link,
+        worker: str,
+        on_sent: Callable[[Sequence[Finished]], Awaitable[None]],
+        on_confirmed: Callable[[Sequence[Finished]], Awaitable[None]],
+    ) -> None:
         self._link = link
         self._worker = worker
-        self._on_confirmed = on_confirmed
-        self._finished: list[Completion] = []
-        self._finished_wake = asyncio.Event()
+        self._finished = Pipeline(
+            self._send_finished,
+            on_sent=lambda batch: on_sent(_records(batch)),
+            on_confirmed=lambda batch: on_confirmed(_records(batch)),
+            on_failure=_warn,
+        )
         self._started: dict[tuple[int, int], tuple[int, Started]] = {}
         self._started_wake = asyncio.Event()
-        self._idle = asyncio.Event()
-        self._idle.set()
 
     def started(self, record: Started, shard: int) -> None:
         """An execution of ``shard`` began to run."""
@@ -64,9 +73,7 @@ class Reporter:
     def finished(self, record: Finished, origin: Origin, shard: int) -> None:
         """An execution of ``shard`` reached a terminal status."""
         self.ended(record.execution_id, record.attempt)
-        self._finished.append(Completion(record, origin, shard))
-        self._finished_wake.set()
-        self._idle.clear()
+        self._finished.put([Completion(record, origin, shard)])
 
     def ended(self, execution_id: int, attempt: int) -> None:
         """An execution does not run any more; it need not be said that it began."""
@@ -74,35 +81,26 @@ class Reporter:
 
     async def flushed(self) -> None:
         """Wait until every completion is confirmed."""
-        await self._idle.wait()
+        await self._finished.drained()
 
     async def run(self) -> None:
         """Publish until cancelled."""
         async with asyncio.TaskGroup() as group:
-            group.create_task(self._report_finished())
+            group.create_task(self._finished.run())
             group.create_task(self._report_started())
 
-    async def _report_finished(self) -> None:
-        while True:
-            await self._finished_wake.wait()
-            self._finished_wake.clear()
-            batch, self._finished = self._finished, []
-            shards: dict[int, list[Completion]] = defaultdict(list)
-            for completion in batch:
-                shards[completion.shard].append(completion)
-            retries = 0
-            while not await self._publish(
-                [
-                    (completed_queue_name(shard), encode_completions(self._worker, *each, retries))
-                    for shard, completions in shards.items()
-                    for each in _messages(completions)
-                ],
-                shards,
-            ):
-                retries += 1
-            await self._on_confirmed([completion.record for completion in batch])
-            if not self._finished:
-                self._idle.set()
+    async def _send_finished(self, batch: Sequence[Completion], retries: int) -> Confirmation:
+        shards: dict[int, list[Completion]] = defaultdict(list)
+        for completion in batch:
+            shards[completion.shard].append(completion)
+        return await self._send(
+            [
+                (completed_queue_name(shard), encode_completions(self._worker, *each, retries))
+                for shard, completions in shards.items()
+                for each in _messages(completions)
+            ],
+            shards,
+        )
 
     async def _report_started(self) -> None:
         while True:
@@ -118,30 +116,40 @@ class Reporter:
                 for shard, records in shards.items()
                 for at in range(0, len(records), _MESSAGE_EXECUTIONS)
             ]
-            if await self._publish(messages, shards):
-                for key, told in batch:
-                    if self._started.get(key) is told:
-                        del self._started[key]
-            else:
+            try:
+                await (await self._send(messages, shards))
+            except BrokerError as error:
+                _warn(len(batch), error)
+                await asyncio.sleep(_RETRY_SECONDS)
                 self._started_wake.set()
+                continue
+            for key, told in batch:
+                if self._started.get(key) is told:
+                    del self._started[key]
 
-    async def _publish(self, messages: Sequence[tuple[str, WireMessage]], shards: Iterable[int]) -> bool:
+    async def _send(self, messages: Sequence[tuple[str, WireMessage]], shards: Iterable[int]) -> Confirmation:
         session: Session = await self._link.connected()
+        return self._confirmed(session, await send(session, messages), shards)
+
+    async def _confirmed(self, session: Session, confirmation: Confirmation, shards: Iterable[int]) -> None:
         try:
-            await publish_confirmed(session.exchanges.executions, messages)
-        except UnroutableError as error:
-            _log.warning("declaring what is missing, and publishing again", reason=str(error))
+            await confirmation
+        except UnroutableError:
+            # Someone deleted it. With the queue back, publishing again succeeds.
             try:
                 for shard in shards:
                     await guarded(declare_reports(session.publishing, shard, self._link.queue_type))
             except BrokerError as failure:
                 session.end(f"cannot declare the queues of reports: {failure}")
-            return False
-        except BrokerError as error:
-            _log.warning("reports not confirmed, publishing again", reason=str(error))
-            await asyncio.sleep(_RETRY_SECONDS)
-            return False
-        return True
+            raise
+
+
+def _records(batch: Sequence[Completion]) -> Sequence[Finished]:
+    return [completion.record for completion in batch]
+
+
+def _warn(count: int, error: BrokerError) -> None:
+    _log.warning("reports not confirmed, publishing again", count=count, reason=str(error))
 
 
 def _messages(batch: Sequence[Completion]) -> Iterator[tuple[list[Finished], Origin | None]]:

@@ -63,7 +63,7 @@ class WorkerRuntime:
         self._slots = Slots(self._invoker, slots, take=self._take, on_start=self._started, on_end=self._finished)
         self._deliveries = Deliveries(link, pool, name, slots, self._receive)
         self._presence = Presence(self._heartbeat, self._cancel)
-        self._reporter = Reporter(link, name, self._confirmed)
+        self._reporter = Reporter(link, name, self._sent, self._confirmed)
         self._session: Session | None = None
         self._draining = False
         self._idle = asyncio.Event()
@@ -193,8 +193,13 @@ class WorkerRuntime:
         self._reporter.ended(*execution.key)
         self._notice_idle()
 
-    async def _confirmed(self, confirmed: Sequence[Finished]) -> None:
-        marks = self._assignments.confirm(confirmed)
+    async def _sent(self, completions: Sequence[Finished]) -> None:
+        await self._acknowledge(self._assignments.sent(completions))
+
+    async def _confirmed(self, completions: Sequence[Finished]) -> None:
+        await self._acknowledge(self._assignments.confirm(completions))
+
+    async def _acknowledge(self, marks: Sequence[DeliveryMark]) -> None:
         if self._session is not None:
             await self._deliveries.acknowledge(self._session, marks)
 

@@ -64,11 +64,37 @@ def test_executions_start_in_the_order_of_delivery(assignments: Assignments) -> 
     assert assignments.start_next() is None
 
 
-def test_a_message_is_acknowledged_once_all_it_carried_is_confirmed(assignments: Assignments) -> None:
+def test_a_message_is_acknowledged_once_the_completions_of_all_it_carried_are_on_their_way(
+    assignments: Assignments,
+) -> None:
     deliver(assignments, mark(1), assign(1, 2))
     first, second = (finish(assignments, start(assignments)) for _ in range(2))
-    assert assignments.confirm([second]) == []
-    assert assignments.confirm([first]) == [mark(1)]
+    assert assignments.sent([second]) == []
+    assert assignments.sent([first]) == [mark(1)]
+    assert assignments.held == [(1, 1), (2, 1)], "neither is confirmed yet"
+    assert assignments.confirm([first, second]) == []
+    assert assignments.held == []
+
+
+def test_delivered_again_while_its_completion_is_on_its_way_it_is_acknowledged_at_once(
+    assignments: Assignments,
+) -> None:
+    deliver(assignments, mark(1), assign(1))
+    completion = finish(assignments, start(assignments))
+    assignments.sent([completion])
+    assert deliver(assignments, mark(2), assign(1)).acknowledge == [mark(2)]
+    assert assignments.start_next() is None
+
+
+def test_a_completion_that_was_on_its_way_when_the_connection_was_lost_has_to_be_sent_again(
+    assignments: Assignments,
+) -> None:
+    deliver(assignments, mark(1), assign(1))
+    completion = finish(assignments, start(assignments))
+    assignments.sent([completion])
+    assignments.lose_deliveries()
+    assert deliver(assignments, mark(1, session=2), assign(1)) == NOTHING
+    assert assignments.sent([completion]) == [mark(1, session=2)]
 
 
 def test_delivered_again_while_it_runs_it_is_not_run_again(assignments: Assignments) -> None:
@@ -238,7 +264,9 @@ class WorkerMachine(RuleBasedStateMachine):
         self.open: dict[DeliveryMark, set[tuple[int, int]]] = {}
         self.running: list[Execution] = []
         self.reporting: list[Finished] = []
-        self.confirmed_since: dict[DeliveryMark, set[tuple[int, int]]] = {}
+        self.sent: list[Finished] = []
+        self.on_their_way: set[tuple[int, int]] = set()
+        self.sent_since: dict[DeliveryMark, set[tuple[int, int]]] = {}
         self.latest: dict[int, int] = {}
 
     @rule(
@@ -249,7 +277,7 @@ class WorkerMachine(RuleBasedStateMachine):
     def deliver(self, brought: list[tuple[int, int]], redelivered: bool, at_most_once: bool) -> None:
         self.tag += 1
         new = mark(self.tag, self.session)
-        self.open[new], self.confirmed_since[new] = set(brought), set()
+        self.open[new], self.sent_since[new] = set(brought), set(brought) & self.on_their_way
         for execution_id, attempt in brought:
             self.latest[execution_id] = max(attempt, self.latest.get(execution_id, 0))
         assignments = [Assignment(*key, "core.echo", b"{}", None, at_most_once) for key in brought]
@@ -262,7 +290,7 @@ class WorkerMachine(RuleBasedStateMachine):
     def carry_out(self, consequences: Consequences) -> None:
         for execution in consequences.report:
             assert execution.completion is not None
-            assert execution.completion not in self.reporting, "reported twice"
+            assert execution.completion not in (*self.reporting, *self.sent), "reported twice"
             self.reporting.append(execution.completion)
         for execution in consequences.stop:
             self.running.remove(execution)
@@ -272,8 +300,8 @@ class WorkerMachine(RuleBasedStateMachine):
 
     def acknowledge(self, marks: Sequence[DeliveryMark]) -> None:
         for acknowledged in marks:
-            unconfirmed = self.open.pop(acknowledged) - self.confirmed_since.pop(acknowledged)
-            for execution_id, attempt in unconfirmed:
+            unsent = self.open.pop(acknowledged) - self.sent_since.pop(acknowledged)
+            for execution_id, attempt in unsent:
                 assert attempt < self.latest[execution_id], "acknowledged too early"
 
     @rule()
@@ -289,13 +317,26 @@ class WorkerMachine(RuleBasedStateMachine):
         execution = self.running.pop(data.draw(st.integers(0, len(self.running) - 1)))
         self.reporting.append(finish(self.assignments, execution))
 
-    @precondition(lambda self: self.reporting)
+    @precondition(lambda self: self.reporting or self.sent)
+    @rule()
+    def send(self) -> None:
+        self.sent += self.reporting
+        self.reporting = []
+        keys = {(completion.execution_id, completion.attempt) for completion in self.sent}
+        self.on_their_way |= keys
+        for sent in self.sent_since.values():
+            sent.update(keys)
+        self.acknowledge(self.assignments.sent(self.sent))
+
+    @precondition(lambda self: self.sent)
     @rule()
     def confirm(self) -> None:
-        batch, self.reporting = self.reporting, []
-        for completion in batch:
-            for confirmed in self.confirmed_since.values():
-                confirmed.add((completion.execution_id, completion.attempt))
+        """Maybe of what was sent before the connection was lost."""
+        batch, self.sent = self.sent, []
+        keys = {(completion.execution_id, completion.attempt) for completion in batch}
+        self.on_their_way -= keys
+        for sent in self.sent_since.values():
+            sent.update(keys)
         self.acknowledge(self.assignments.confirm(batch))
 
     @rule()
@@ -304,17 +345,18 @@ class WorkerMachine(RuleBasedStateMachine):
         self.session += 1
         self.tag = 0
         self.open.clear()
-        self.confirmed_since.clear()
+        self.sent_since.clear()
+        self.on_their_way.clear()
 
     @rule()
     def hand_back(self) -> None:
         for given_up in returned(self.assignments):
-            assert not self.confirmed_since.pop(given_up) & self.open.pop(given_up), "partly done, and returned"
+            assert not self.sent_since.pop(given_up) & self.open.pop(given_up), "partly done, and returned"
 
     @invariant()
     def what_is_held_waits_runs_or_is_being_reported(self) -> None:
         unsaid = {each.key for each in self.running} | {
-            (completion.execution_id, completion.attempt) for completion in self.reporting
+            (completion.execution_id, completion.attempt) for completion in (*self.reporting, *self.sent)
         }
         held = set(self.assignments.held)
         assert unsaid <= held

@@ -1,12 +1,13 @@
 """A broker in memory: pools hold dispatches until a test's worker takes them, and reports until acknowledged."""
 
+import asyncio
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from attune_executor.domain.records import Finished, Started
 from attune_executor.domain.workers import Heartbeat
-from attune_executor.ports.broker import BrokerError, Cancel, DeliveryMark, Dispatch, WorkerReport
+from attune_executor.ports.broker import BrokerError, Cancel, Confirmation, DeliveryMark, Dispatch, WorkerReport
 
 
 class MemoryBroker:
@@ -37,14 +38,18 @@ class MemoryBroker:
         self._check_up()
         self.pools.setdefault(pool, deque())
 
-    async def publish(self, dispatches: Sequence[Dispatch]) -> None:
+    async def send(self, dispatches: Sequence[Dispatch]) -> Confirmation:
         """Append to the pools' queues."""
         self._check_up()
+        confirmation: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         missing = {dispatch.pool for dispatch in dispatches} - self.pools.keys()
         if missing:
-            raise BrokerError(f"no queue for the pools {sorted(missing)}")
-        for dispatch in dispatches:
-            self.pools[dispatch.pool].append(dispatch)
+            confirmation.set_exception(BrokerError(f"no queue for the pools {sorted(missing)}"))
+        else:
+            for dispatch in dispatches:
+                self.pools[dispatch.pool].append(dispatch)
+            confirmation.set_result(None)
+        return confirmation
 
     async def call_roll(self) -> None:
         """Let every worker answer."""

@@ -9,7 +9,7 @@ from attune_executor.adapters.rabbitmq.company import together
 from attune_executor.adapters.rabbitmq.report_stream import ReportStream
 from attune_executor.amqp.errors import guarded
 from attune_executor.amqp.link import Link, Session
-from attune_executor.amqp.publishing import CONFIRM_TIMEOUT_SECONDS, UnroutableError, publish_confirmed, tell
+from attune_executor.amqp.publishing import CONFIRM_TIMEOUT_SECONDS, UnroutableError, send, tell
 from attune_executor.amqp.topology import (
     ROLL_CALL_KEY,
     QueueType,
@@ -18,7 +18,7 @@ from attune_executor.amqp.topology import (
     declare_reports,
     pool_queue_name,
 )
-from attune_executor.ports.broker import BrokerError, Cancel, DeliveryMark, Dispatch, WorkerReport
+from attune_executor.ports.broker import BrokerError, Cancel, Confirmation, DeliveryMark, Dispatch, WorkerReport
 from attune_executor.wire.envelope import WireMessage
 from attune_executor.wire.messages import encode_cancels, encode_dispatches, encode_roll_call
 
@@ -83,11 +83,13 @@ class RabbitMQBroker:
         except BrokerError as error:
             raise BrokerError(f"cannot declare the queue of pool {pool!r}: {error}") from error
 
-    async def publish(self, dispatches: Sequence[Dispatch]) -> None:
-        """Publish in this order; raises BrokerError when at least one is not confirmed."""
-        session = self._link.require()
+    async def send(self, dispatches: Sequence[Dispatch]) -> Confirmation:
+        """Publish in this order; raises BrokerError, or its confirmation does, when at least one is not confirmed."""
+        return self._confirmed(await send(self._link.require(), self._messages(dispatches)))
+
+    async def _confirmed(self, confirmation: Confirmation) -> None:
         try:
-            await publish_confirmed(session.exchanges.executions, self._messages(dispatches))
+            await confirmation
         except UnroutableError as error:
             for pool in self._pools:
                 # Someone deleted its queue. With the queue back, publishing again succeeds.
