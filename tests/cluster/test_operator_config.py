@@ -44,8 +44,9 @@ class Namespace:
     def status(self, kind: str, name: str) -> dict[str, Any]:
         return json.loads(self.run("get", kind, name, "--output=json"))["status"]
 
-    def condition(self, kind: str, name: str, of: str) -> dict[str, Any]:
-        return next((each for each in self.status(kind, name)["conditions"] if each["type"] == of), {})
+    def condition(self, kind: str, name: str, of: str) -> dict[str, str]:
+        conditions: list[dict[str, str]] = self.status(kind, name)["conditions"]
+        return next((each for each in conditions if each["type"] == of), dict[str, str]())
 
     def events(self, name: str) -> list[dict[str, Any]]:
         """The Events of an object."""

@@ -128,7 +128,8 @@ class ActionQueuePolicyStatus(ResourceModel):
     conditions: tuple[Condition, ...] = Field(default=(), json_schema_extra=BY_TYPE)
     """Ready: the executor enforces the policy. Saturated: executions wait although as many run as may, or the queue is
     full. ScalingLimited: the load asks for workers that a limit denies, or scaling is refused. WorkersAvailable: a
-    worker pod is ready. Stuck: the queue has work and has not moved for 10 minutes. Stalled, only while it holds: the
+    worker pod is ready. Stuck: the queue has work and has not moved for 10 minutes, or for
+    as long as a run may take if that is longer. Stalled, only while it holds: the
     policy does not become ready by itself."""
 
     queue_length: Count | None = None

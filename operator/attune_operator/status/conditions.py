@@ -12,7 +12,7 @@ from attune_operator.status.observation import PolicyObservation
 from attune_operator.status.verdict import Verdict, fails, holds, settled, unknown
 
 STUCK_SECONDS: Final = 600
-"""The runbook's "Last Updated > 10 min"."""
+"""The runbook's "Last Updated > 10 min"; while something runs that may take longer, as long as that."""
 CONFLICT: Final = "Conflict"
 
 
@@ -61,7 +61,7 @@ def _saturated(observation: PolicyObservation, _now: datetime) -> Verdict:
     stats, limit = observation.fresh_stats, observation.max_queue_length
     if stats is None:
         return _unmeasured(observation)
-    full = stats.active_count >= stats.max_concurrent
+    full = stats.active_count >= stats.max_concurrent * stats.lines
     if limit is not None and stats.queue_length >= limit and (full or stats.queue_length > 0):
         return holds(
             "QueueFull",
@@ -129,11 +129,15 @@ def _stuck(observation: PolicyObservation, now: datetime) -> Verdict:
         return fails("Empty", "nothing waits and nothing runs")
     if observation.policy.spec.admission is Admission.HOLD and stats.active_count == 0:
         return fails("Held", "admission is Hold: nothing is started")
-    if now.timestamp() - stats.last_updated > STUCK_SECONDS:
+    still = now.timestamp() - stats.last_updated
+    spec = observation.policy.spec
+    if stats.active_count == 0 and spec.rate_limit is not None and still <= spec.rate_limit.window_seconds:
+        return fails("RateLimited", "nothing runs, and rateLimit may be what holds the head of the line")
+    patience = STUCK_SECONDS if stats.active_count == 0 else max(STUCK_SECONDS, spec.execution_timeout_seconds or 0)
+    if still > patience:
         return holds(
             "NotProgressing",
-            f"the queue has work and has not moved for {STUCK_SECONDS // 60} minutes: look for stuck workers and"
-            " executions",
+            f"the queue has work and has not moved for {patience // 60} minutes: look for stuck workers and executions",
         )
     return fails("Progressing", "the queue moves")
 

@@ -3,6 +3,9 @@
 import pytest
 from pydantic import ValidationError
 
+from attune_executor.domain.emergency import Emergency
+from attune_executor.domain.maintenance import MaintenanceRules
+from attune_operator.resources import ExecutorRules, QueueDefaults
 from attune_operator.settings import ProgramSettings
 
 
@@ -20,6 +23,26 @@ def test_the_environment_names_namespace_and_pod(monkeypatch: pytest.MonkeyPatch
     settings = ProgramSettings.load().operator
 
     assert (settings.namespace, settings.identity) == ("queues", "attune-operator-1")
+
+
+@pytest.mark.usefixtures("connections")
+def test_the_runbooks_keys_hold_where_there_is_no_executor_config(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {
+        "EXECUTOR__EMERGENCY_MODE": "true",
+        "EXECUTOR__QUEUE__MAX_QUEUE_LENGTH": "20000",
+        "EXECUTOR__QUEUE__QUEUE_TIMEOUT_SECONDS": "60",
+        "EXECUTOR__QUEUE__ENABLE_METRICS": "false",
+        "EXECUTOR__MAINTENANCE__EXECUTION_RETENTION_DAYS": "7",
+        "API__RATE_LIMITS__GLOBAL__MAX_REQUESTS_PER_MINUTE": "500",
+    }.items():
+        monkeypatch.setenv(f"ATTUNE__{name}", value)
+
+    assert ProgramSettings.load().executor_rules() == ExecutorRules(
+        queue=QueueDefaults(20_000, 60),
+        emergency=Emergency(),
+        requests_per_minute=500,
+        maintenance=MaintenanceRules(snapshots=False, execution_retention_days=7),
+    )
 
 
 @pytest.mark.usefixtures("connections")

@@ -123,6 +123,39 @@ def test_conditions(make_policy: MakePolicy, changes: dict[str, Any], kind: str,
     assert verdict(observation(make_policy(workers=WORKERS), **changes), kind) == expected
 
 
+@pytest.mark.parametrize(
+    ("spec", "stats", "expected"),
+    [
+        ({"executionTimeoutSeconds": 3600}, queue(active_count=1, last_updated=SECONDS - 3000), "Progressing"),
+        ({"executionTimeoutSeconds": 3600}, queue(active_count=1, last_updated=SECONDS - 3601), "NotProgressing"),
+        ({"executionTimeoutSeconds": 3600}, queue(queue_length=1, last_updated=SECONDS - 3000), "NotProgressing"),
+        (
+            {"rateLimit": {"maxExecutions": 1, "windowSeconds": 1800}},
+            queue(queue_length=1, last_updated=SECONDS - 1700),
+            "RateLimited",
+        ),
+        (
+            {"rateLimit": {"maxExecutions": 1, "windowSeconds": 1800}},
+            queue(queue_length=1, last_updated=SECONDS - 1900),
+            "NotProgressing",
+        ),
+    ],
+)
+def test_what_may_take_long_is_not_stuck(
+    make_policy: MakePolicy, spec: dict[str, Any], stats: QueueStats, expected: str
+) -> None:
+    assert verdict(observation(make_policy(**spec), stats=stats), "Stuck")[1] == expected
+
+
+def test_a_queue_in_groups_is_saturated_when_all_of_them_are(make_policy: MakePolicy) -> None:
+    grouped = make_policy(groupBy=["host"])
+
+    waiting = queue(active_count=10, queue_length=5, lines=3)
+    assert verdict(observation(grouped, stats=waiting), "Saturated") == ("False", "WithinLimits")
+    full = queue(active_count=30, queue_length=5, lines=3)
+    assert verdict(observation(grouped, stats=full), "Saturated") == ("True", "ConcurrencyLimit")
+
+
 def test_a_held_queue_is_not_stuck(make_policy: MakePolicy) -> None:
     held = make_policy(admission="Hold")
     waiting = queue(queue_length=5, last_updated=SECONDS - 4000)
