@@ -119,6 +119,13 @@ def test_values_reach_the_deployment(helm: Helm) -> None:
     assert NAMESPACE not in yaml.safe_dump(list(made.values()))
 
 
+def test_a_second_release_can_leave_out_what_belongs_to_no_namespace(helm: Helm) -> None:
+    made = by_name(helm.template("queues", {"clusterScoped": {"create": False}}))
+
+    assert {namespace for _, namespace, _ in made} == {"queues"}
+    assert ("RoleBinding", "queues", "attune-operator-namespace") in made
+
+
 def test_an_unknown_value_is_refused_by_name(helm: Helm) -> None:
     with pytest.raises(HelmError, match="replica"):
         helm.template(NAMESPACE, {"replica": 3})

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from testbed.attune.idle_workers import IDLE_WORKERS
 from testbed.attune.operators import LEASE_SECONDS, OperatorReplica, Operators, until
 from testbed.attune.processes import HostProcess
 from testbed.cluster import Kubectl
@@ -16,30 +17,6 @@ pytestmark = pytest.mark.usefixtures("policies_crd")
 
 RUN_SECONDS = 6
 LONG_SECONDS = 600
-
-DEPLOYMENT: dict[str, Any] = {
-    "apiVersion": "apps/v1",
-    "kind": "Deployment",
-    "metadata": {"name": "workers"},
-    "spec": {
-        "selector": {"matchLabels": {"app": "workers"}},
-        "template": {
-            "metadata": {"labels": {"app": "workers"}},
-            # Nowhere to run: these tests look at what the operator sets, and their workers are processes.
-            "spec": {
-                "nodeSelector": {"attune.io/no-such-node": "true"},
-                "securityContext": {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}},
-                "containers": [
-                    {
-                        "name": "worker",
-                        "image": "none",
-                        "securityContext": {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}},
-                    }
-                ],
-            },
-        },
-    },
-}
 
 
 class Policies:
@@ -78,7 +55,7 @@ class Policies:
         return next(((c["status"], c["reason"]) for c in conditions if c["type"] == kind), None)
 
     def deploy(self) -> None:
-        self.run("apply", "--filename=-", stdin=json.dumps(DEPLOYMENT))
+        self.run("apply", "--filename=-", stdin=json.dumps(IDLE_WORKERS))
 
     def workers(self) -> int:
         return int(self.run("get", "deployment", "workers", "--output=jsonpath={.spec.replicas}"))

@@ -112,9 +112,10 @@ def _template(item: Manifest) -> str:
     holes = Holes()
     if (item["kind"], item["metadata"]["name"]) == _PER_NAMESPACE:
         return _bindings(item)
+    item = _in_namespace(item, holes.value(".Release.Namespace"))
     if item["kind"] in CLUSTER_SCOPED:
         item["metadata"].pop("namespace", None)
-    item = _in_namespace(item, holes.value(".Release.Namespace"))
+        return f"{{{{- if .Values.clusterScoped.create }}}}\n{holes.fill(_yaml(item))}{{{{- end }}}}\n"
     if item["kind"] == "Deployment":
         _with_values(item, holes)
     return holes.fill(_yaml(item))

@@ -1,4 +1,4 @@
-"""A way to the API server on which a test counts every request and has some answered otherwise than the server would."""
+"""A way to the API server on which a test counts every request, and has some answered otherwise than it would."""
 
 import asyncio
 import base64
@@ -7,7 +7,7 @@ import ssl
 import tempfile
 import threading
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -18,7 +18,9 @@ from multidict import CIMultiDict
 
 from testbed.cluster.kubectl import Kubectl
 
-_HOP_BY_HOP = frozenset({"host", "connection", "content-length", "transfer-encoding", "authorization", "content-encoding"})
+_HOP_BY_HOP = frozenset(
+    {"host", "connection", "content-length", "transfer-encoding", "authorization", "content-encoding"}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,14 +57,12 @@ class ApiGate:
         self.only_namespace = only_namespace
         self.fault: Fault | None = None
         self.seen: list[Seen] = []
-        self._loop = asyncio.new_event_loop()
-        self._stop = asyncio.Event()
         self._port = 0
         self._watching: set[asyncio.Transport] = set()
 
     def __enter__(self) -> Self:
         listening = threading.Event()
-        self._thread = threading.Thread(target=lambda: self._loop.run_until_complete(self._serve(listening)))
+        self._thread = threading.Thread(target=lambda: asyncio.run(self._serve(listening)), name="api gate")
         self._thread.start()
         listening.wait()
         return self
@@ -72,7 +72,6 @@ class ApiGate:
     ) -> None:
         self._loop.call_soon_threadsafe(self._stop.set)
         self._thread.join()
-        self._loop.close()
 
     def kubeconfig(self) -> dict[str, Any]:
         """A kubeconfig that leads here."""
@@ -99,6 +98,7 @@ class ApiGate:
         return [seen for seen in list(self.seen) if seen.at >= moment]
 
     async def _serve(self, listening: threading.Event) -> None:
+        self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
         application = web.Application(client_max_size=64 * 1024 * 1024)
         application.router.add_route("*", "/{path:.*}", self._answer)
         runner = web.AppRunner(application, access_log=None, shutdown_timeout=1)
@@ -129,7 +129,7 @@ class ApiGate:
         return await self._pass_on(request, note)
 
     async def _pass_on(self, request: web.Request, note: Callable[[int], None]) -> web.StreamResponse:
-        headers = CIMultiDict((name, value) for name, value in request.headers.items() if name.lower() not in _HOP_BY_HOP)
+        headers = _end_to_end(request.headers)
         if self._token is not None:
             headers["Authorization"] = f"Bearer {self._token}"
         query = list(request.query.items())
@@ -139,8 +139,7 @@ class ApiGate:
         async with self._session.request(
             request.method, self._server + request.path, params=query, headers=headers, data=body
         ) as answer:
-            passed = [(name, value) for name, value in answer.headers.items() if name.lower() not in _HOP_BY_HOP]
-            response = web.StreamResponse(status=answer.status, headers=CIMultiDict(passed))
+            response = web.StreamResponse(status=answer.status, headers=_end_to_end(answer.headers))
             await response.prepare(request)
             note(answer.status)
             transport = request.transport
@@ -164,10 +163,15 @@ class ApiGate:
                 files = [Path(folder, "certificate"), Path(folder, "key")]
                 for file, field in zip(files, ("client-certificate-data", "client-key-data"), strict=True):
                     file.write_bytes(base64.b64decode(user[field]))
-                context.load_cert_chain(*files)
+                context.load_cert_chain(files[0], files[1])
         elif self._token is None:
             self._token = str(user["token"])
         return context
+
+
+def _end_to_end(headers: Mapping[str, str]) -> CIMultiDict[str]:
+    """The headers that are meant for the other end rather than for this connection."""
+    return CIMultiDict((name, value) for name, value in headers.items() if name.lower() not in _HOP_BY_HOP)
 
 
 async def throttled(_request: web.Request) -> web.StreamResponse:
