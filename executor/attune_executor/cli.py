@@ -21,6 +21,7 @@ from pydantic import ValidationError
 from attune_executor import standalone
 from attune_executor.adapters.everybody_here import EverybodyHere
 from attune_executor.api.app import create_api
+from attune_executor.api.certificate import CertificateError
 from attune_executor.api.service import AbsentHistory, AbsentService
 from attune_executor.configuration import ConfigurationError, describe
 from attune_executor.domain.errors import PolicyError
@@ -72,6 +73,8 @@ def run(config: ConfigFile = None) -> None:
         _give_up(EXIT_UNAVAILABLE, f"{error}; {_DATABASE_REMEDY}")
     except BrokerError as error:
         _give_up(EXIT_UNAVAILABLE, f"{error}; start RabbitMQ, or correct message_queue.url")
+    except CertificateError as error:
+        _give_up(EXIT_CONFIGURATION, str(error))
     except OSError as error:
         reason = f"cannot listen on {settings.api.host}:{settings.api.port}: {error.strerror or error}"
         _give_up(EXIT_UNAVAILABLE, f"{reason}; correct api.host or api.port, or stop what listens there")
@@ -88,7 +91,7 @@ def migrate(config: ConfigFile = None) -> None:
     from attune_executor.adapters.postgres.migration import migrate as migrate_database  # noqa: PLC0415
 
     try:
-        version = asyncio.run(migrate_database(_load(config, _migration_settings).database.url.get_secret_value()))
+        version = asyncio.run(migrate_database(_load(config, _migration_settings).database.connection_url))
     except SchemaError as error:
         _give_up(EXIT_CONFIGURATION, str(error))
     except JournalError as error:

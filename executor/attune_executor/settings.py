@@ -8,7 +8,7 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Any, Final, Self
 
-from pydantic import AfterValidator, Field, SecretStr, StringConstraints, model_validator
+from pydantic import Field, SecretStr, StringConstraints, model_validator
 from pydantic_settings import (
     BaseSettings,
     InitSettingsSource,
@@ -18,6 +18,8 @@ from pydantic_settings import (
 
 from attune_executor.amqp.settings import MessageQueueSettings
 from attune_executor.configuration import ConfigurationError
+from attune_executor.connection_settings import ConnectionSettings
+from attune_executor.credentials import with_options
 from attune_executor.domain.emergency import Emergency
 from attune_executor.domain.errors import PolicyError
 from attune_executor.domain.maintenance import DEFAULT_EXECUTION_RETENTION_DAYS
@@ -32,19 +34,27 @@ ENVIRONMENT_PREFIX: Final = "ATTUNE__"
 _DATABASE_SCHEMES: Final = frozenset({"postgresql", "postgres"})
 
 
-def _database_url(url: SecretStr) -> SecretStr:
-    if not has_address(url, _DATABASE_SCHEMES):
-        raise ValueError(
+class DatabaseSettings(ConnectionSettings):
+    """``database``. With ``tls``, the server's certificate and name are checked."""
+
+    @classmethod
+    def flaw(cls, url: SecretStr) -> str | None:
+        """No PostgreSQL URL, where it is none."""
+        if has_address(url, _DATABASE_SCHEMES):
+            return None
+        return (
             "not a PostgreSQL URL: write postgresql://USER:PASSWORD@HOST:5432/DATABASE, with what is neither letter nor"
             " digit in the password as %XX"
         )
-    return url
 
-
-class DatabaseSettings(Section):
-    """``database``: the URL carries the credentials and is never shown."""
-
-    url: Annotated[SecretStr, AfterValidator(_database_url)]
+    def with_connection_options(self, url: str) -> str:
+        """As libpq and asyncpg understand it."""
+        if self.tls is None:
+            return url
+        options = {"sslmode": "verify-full", "sslrootcert": self.tls.trust}
+        if self.tls.certificate_file is not None:
+            options |= {"sslcert": str(self.tls.certificate_file), "sslkey": str(self.tls.key_file)}
+        return with_options(url, options)
 
 
 class MaintenanceSettings(Section):
@@ -111,6 +121,20 @@ class RateLimits(Section):
     every_caller: Annotated[GlobalRateLimit, Field(alias="global")] = GlobalRateLimit()
 
 
+class ApiTlsSettings(Section):
+    """``api.tls``: set to serve HTTPS. The files are read again when they change.
+
+    Attributes:
+        certificate_file: this server's certificate, followed by those in between it and its authority.
+        key_file: its private key.
+        ca_file: authorities of the other executors that share the shards; unless set, those of the system.
+    """
+
+    certificate_file: Path
+    key_file: Path
+    ca_file: Path | None = None
+
+
 class ApiSettings(Section):
     """``api``.
 
@@ -122,6 +146,7 @@ class ApiSettings(Section):
         turn_stall_seconds: ``/livez`` fails when the last turn is older.
         rate_limits: requests beyond which the next is answered 429.
         tokens_file: who may call, outside of a cluster; without it everybody on this machine may.
+        tls: set to serve HTTPS.
         advertise_url: where the other executors reach this one; by default its host and port.
     """
 
@@ -132,6 +157,7 @@ class ApiSettings(Section):
     turn_stall_seconds: Annotated[Number, Field(gt=0)] = 60
     rate_limits: RateLimits = RateLimits()
     tokens_file: Path | None = None
+    tls: ApiTlsSettings | None = None
     advertise_url: Annotated[str, StringConstraints(pattern=r"^https?://[^/?#]+/?$")] | None = None
 
     def refuse_strangers(self) -> None:
@@ -152,7 +178,7 @@ class ApiSettings(Section):
         if self.advertise_url is not None:
             return self.advertise_url.rstrip("/")
         host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"http://{host}:{self.port}"
+        return f"{'http' if self.tls is None else 'https'}://{host}:{self.port}"
 
 
 def _loopback(host: str) -> bool:

@@ -58,7 +58,7 @@ class Account:
         self._headers = bearer(token)
 
     def submit(self, *refs: str) -> int:
-        body = {"executions": [{"action_ref": ref, "parameters": {}} for ref in refs]}
+        body = {"executions": [{"action_ref": ref} for ref in refs]}
         return self._ask("POST", "/api/v1/executions", body)
 
     def get(self, path: str) -> int:

@@ -1,7 +1,9 @@
 """Other executors over HTTP, at the URLs that they advertise."""
 
+import ssl
 from collections.abc import Iterator, Sequence
 from http import HTTPStatus
+from pathlib import Path
 from typing import Final
 
 import httpx
@@ -25,12 +27,18 @@ _PART_BYTES: Final = 512 * 1024
 
 
 class HttpPeers:
-    """Implements `attune_executor.ports.peers.Peers`; ``close`` it at the end."""
+    """Implements `attune_executor.ports.peers.Peers`; ``close`` it at the end.
 
-    def __init__(self) -> None:
+    Args:
+        ca_file: authorities of the certificates of those that speak HTTPS; None: those of the system.
+    """
+
+    def __init__(self, ca_file: Path | None = None) -> None:
         # No proxy: these are the executors' own addresses.
         self._http = httpx.AsyncClient(
-            timeout=httpx.Timeout(_ANSWER_SECONDS, connect=_CONNECT_SECONDS), trust_env=False
+            timeout=httpx.Timeout(_ANSWER_SECONDS, connect=_CONNECT_SECONDS),
+            trust_env=False,
+            verify=ssl.create_default_context(cafile=ca_file),
         )
 
     async def close(self) -> None:

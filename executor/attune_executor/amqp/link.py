@@ -24,6 +24,7 @@ from attune_executor.amqp.errors import guarded, reason
 from attune_executor.amqp.message_properties import tolerate_unreadable_properties
 from attune_executor.amqp.topology import Exchanges, QueueType, declare
 from attune_executor.backoff import Backoff
+from attune_executor.credentials import CredentialsError, ServerUrl, current
 from attune_executor.ports.broker import BrokerError
 
 # 15 s: a broker that vanished without closing the connection is noticed within 45 s instead of three minutes.
@@ -76,21 +77,31 @@ class Link:
     """Keeps a session open.
 
     Args:
-        url: AMQP URL with the credentials; never shown.
+        url: AMQP URL with the credentials, as it is now; never shown.
         name: shows in the connections' names at the broker.
         queue_type: for every queue that is declared on this link.
+
+    Raises:
+        BrokerError: a file with credentials cannot be read.
     """
 
-    def __init__(self, url: str, name: str, queue_type: QueueType) -> None:
-        self._url = URL(url)
+    def __init__(self, url: ServerUrl, name: str, queue_type: QueueType) -> None:
+        self._source = url
+        try:
+            self._url = URL(current(url))
+        except CredentialsError as error:
+            raise BrokerError(f"message_queue.{error}") from error
         self._name = name
-        self.address = f"{self._url.host}:{self._url.port or DEFAULT_PORTS[self._url.scheme]}"
-        """Where the broker is, without the credentials."""
         self.queue_type = queue_type
         self._generation = 0
         self._session: Session | None = None
         self._up = asyncio.Event()
         self._keeper: asyncio.Task[None] | None = None
+
+    @property
+    def address(self) -> str:
+        """Where the broker is, without the credentials."""
+        return f"{self._url.host}:{self._url.port or DEFAULT_PORTS[self._url.scheme]}"
 
     @property
     def session(self) -> Session | None:
@@ -171,6 +182,7 @@ class Link:
             raise
 
     async def _open_session(self, prepare: Prepare, opened: list[AbstractConnection]) -> Session:
+        self._url = URL(current(self._source))
         consuming = await self._connect("consume", opened)
         publishing = await self._connect("publish", opened)
         consuming_channel, publishing_channel = await _channel(consuming), await _channel(publishing)

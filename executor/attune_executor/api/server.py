@@ -8,6 +8,8 @@ from collections.abc import Generator
 import uvicorn
 from fastapi import FastAPI
 
+from attune_executor.api.certificate import ServedCertificate
+
 _POLL_SECONDS = 0.01
 _GRACE_SECONDS = 5
 
@@ -20,9 +22,9 @@ class _Server(uvicorn.Server):
 
 
 class ApiServer:
-    """One listening API; ``start`` returns when it answers."""
+    """One listening API; ``start`` returns when it answers. With a certificate it speaks HTTPS."""
 
-    def __init__(self, app: FastAPI, host: str, port: int) -> None:
+    def __init__(self, app: FastAPI, host: str, port: int, certificate: ServedCertificate | None = None) -> None:
         config = uvicorn.Config(
             app,
             log_config=None,
@@ -30,10 +32,13 @@ class ApiServer:
             server_header=False,
             lifespan="off",
             timeout_graceful_shutdown=_GRACE_SECONDS,
+            ssl_context_factory=None if certificate is None else lambda _config, _default: certificate.context,
         )
+        self._certificate = certificate
         self._address = (host, port)
         self._server = _Server(config)
         self._serving: asyncio.Task[None] | None = None
+        self._following: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
         """Listen.
@@ -49,9 +54,13 @@ class ApiServer:
             if self._serving.done():
                 self._serving.result()
             await asyncio.sleep(_POLL_SECONDS)
+        if self._certificate is not None:
+            self._following = asyncio.create_task(self._certificate.follow(), name="certificate")
 
     async def stop(self) -> None:
         """Finish the requests at hand and close."""
+        if self._following is not None:
+            self._following.cancel()
         if self._serving is not None:
             self._server.should_exit = True
             await asyncio.wait({self._serving})

@@ -93,7 +93,7 @@ async def _run(settings: WorkerSettings, actions: ActionRegistry) -> int:
     options = settings.worker
     name = options.name or _own_name()
     link = Link(
-        settings.message_queue.url.get_secret_value(),
+        settings.message_queue.connection_url,
         f"attune-worker {options.pool} {name}",
         settings.message_queue.queue_type,
     )

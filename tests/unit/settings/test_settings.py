@@ -64,7 +64,7 @@ def test_the_environment_wins_key_by_key(file: Path, monkeypatch: pytest.MonkeyP
     settings = Settings.load(file)
     assert settings.executor.queue.max_queue_length == 5
     assert not settings.executor.queue.enable_metrics
-    assert settings.database.url.get_secret_value() == "postgresql://other/attune"
+    assert settings.database.connection_url() == "postgresql://other/attune"
     assert settings.queue_policies()["core.http.get"].concurrency == 4
 
 
@@ -229,13 +229,13 @@ def test_what_is_no_broker_url(file: Path, monkeypatch: pytest.MonkeyPatch, url:
 )
 def test_database_urls(file: Path, monkeypatch: pytest.MonkeyPatch, url: str) -> None:
     monkeypatch.setenv("ATTUNE__DATABASE__URL", url)
-    assert Settings.load(file).database.url.get_secret_value() == url
+    assert Settings.load(file).database.connection_url() == url
 
 
 def test_a_migration_needs_the_database_only(tmp_path: Path) -> None:
     path = tmp_path / "config.yaml"
     path.write_text("database: {url: 'postgresql://db/attune'}\nworkers: {}\n")
-    assert MigrationSettings.load(path).database.url.get_secret_value() == "postgresql://db/attune"
+    assert MigrationSettings.load(path).database.connection_url() == "postgresql://db/attune"
 
 
 def test_nothing_is_read_at_import(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:

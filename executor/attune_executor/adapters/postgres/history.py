@@ -4,8 +4,9 @@ from typing import Any, Final, NamedTuple, Self
 
 import asyncpg
 
-from attune_executor.adapters.postgres.connection import CONNECT_SECONDS, away_is_journal_error
+from attune_executor.adapters.postgres.connection import away_is_journal_error, open_pool
 from attune_executor.adapters.postgres.statements import statement
+from attune_executor.credentials import ServerUrl
 from attune_executor.domain.execution import TERMINAL, ExecutionStatus
 from attune_executor.ports.history import HistoryPage, HistoryQuery, ListedExecution
 
@@ -24,7 +25,7 @@ class PostgresExecutionHistory:
         self._examined = examined
 
     @classmethod
-    async def open(cls, url: str, *, examined: int = EXAMINED) -> Self:
+    async def open(cls, url: ServerUrl, *, examined: int = EXAMINED) -> Self:
         """On the database at ``url``; it connects when first used.
 
         Args:
@@ -32,14 +33,7 @@ class PostgresExecutionHistory:
             examined: rows that one page looks at, more than any page's limit.
         """
         with away_is_journal_error("opening the history"):
-            readers = await asyncpg.create_pool(
-                url,
-                min_size=0,
-                max_size=_READERS,
-                timeout=CONNECT_SECONDS,
-                command_timeout=_COMMAND_SECONDS,
-                server_settings={"application_name": "attune-executor history"},
-            )
+            readers = await open_pool(url, _READERS, {"application_name": "attune-executor history"}, _COMMAND_SECONDS)
         return cls(readers, examined)
 
     async def close(self) -> None:

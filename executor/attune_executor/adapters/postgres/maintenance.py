@@ -7,9 +7,10 @@ from typing import Final, Self
 import asyncpg
 from asyncpg.pool import PoolConnectionProxy
 
-from attune_executor.adapters.postgres.connection import CONNECT_SECONDS, away_is_journal_error
+from attune_executor.adapters.postgres.connection import away_is_journal_error, open_pool
 from attune_executor.adapters.postgres.shard_writer import Fence
 from attune_executor.adapters.postgres.statements import statement
+from attune_executor.credentials import ServerUrl
 from attune_executor.domain.maintenance import Task, TaskRun
 from attune_executor.ports.journal import JournalError
 from attune_executor.ports.maintenance import Swept
@@ -36,18 +37,10 @@ class PostgresMaintenance:
         self._fence = fence
 
     @classmethod
-    async def open(cls, url: str, fence: Callable[[], Fence]) -> Self:
+    async def open(cls, url: ServerUrl, fence: Callable[[], Fence]) -> Self:
         """Maintenance of the database at ``url``; it connects when there is something to do."""
         with away_is_journal_error("opening maintenance"):
-            connections = await asyncpg.create_pool(
-                url,
-                min_size=0,
-                max_size=1,
-                max_inactive_connection_lifetime=30,
-                timeout=CONNECT_SECONDS,
-                command_timeout=_COMMAND_SECONDS,
-                server_settings=_SESSION,
-            )
+            connections = await open_pool(url, 1, _SESSION, _COMMAND_SECONDS, max_inactive_connection_lifetime=30)
         return cls(connections, fence)
 
     def close(self) -> None:

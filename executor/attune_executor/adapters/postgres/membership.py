@@ -5,8 +5,9 @@ from typing import Final, Self
 
 import asyncpg
 
-from attune_executor.adapters.postgres.connection import CONNECT_SECONDS, away_is_journal_error
+from attune_executor.adapters.postgres.connection import away_is_journal_error, open_pool
 from attune_executor.adapters.postgres.statements import statement
+from attune_executor.credentials import ServerUrl
 from attune_executor.domain.sharding import ShardState
 from attune_executor.domain.stats import Load, QueueStats
 from attune_executor.ports.journal import JournalError
@@ -25,7 +26,7 @@ class PostgresMembership:
         self._alive_seconds = alive_seconds
 
     @classmethod
-    async def open(cls, url: str, *, alive_seconds: float = ALIVE_SECONDS) -> Self:
+    async def open(cls, url: ServerUrl, *, alive_seconds: float = ALIVE_SECONDS) -> Self:
         """On the database at ``url``; it connects when first used.
 
         Args:
@@ -33,14 +34,7 @@ class PostgresMembership:
             alive_seconds: whoever has written nothing for longer is taken for dead.
         """
         with away_is_journal_error("opening the membership"):
-            connections = await asyncpg.create_pool(
-                url,
-                min_size=0,
-                max_size=2,
-                timeout=CONNECT_SECONDS,
-                command_timeout=_COMMAND_SECONDS,
-                server_settings={"application_name": "attune-executor membership"},
-            )
+            connections = await open_pool(url, 2, {"application_name": "attune-executor membership"}, _COMMAND_SECONDS)
         return cls(connections, alive_seconds)
 
     def close(self) -> None:

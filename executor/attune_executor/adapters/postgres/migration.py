@@ -19,6 +19,7 @@ from sqlalchemy.pool import NullPool
 
 from attune_executor.adapters.postgres.connection import UNREACHABLE, open_connection
 from attune_executor.adapters.postgres.schema import refuse_newer
+from attune_executor.credentials import ServerUrl
 from attune_executor.ports.journal import JournalError
 
 _LOCK_KEY: Final = 0x617474756E65  # "attune" in ASCII
@@ -26,7 +27,7 @@ _PACKAGE: Final = files("attune_executor.adapters.postgres")
 _Result = TypeVar("_Result")
 
 
-async def migrate(url: str) -> str:
+async def migrate(url: ServerUrl) -> str:
     """Create or upgrade schema ``attune``; two that start at once take turns. Returns the version reached.
 
     Raises:
@@ -59,7 +60,7 @@ def _config(folder: str) -> Config:
     return config
 
 
-async def _with_connection(url: str, work: Callable[[Connection], _Result]) -> _Result:
+async def _with_connection(url: ServerUrl, work: Callable[[Connection], _Result]) -> _Result:
     async def connect() -> asyncpg.Connection:
         return await open_connection(url)
 

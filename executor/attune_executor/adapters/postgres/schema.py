@@ -8,6 +8,7 @@ from importlib.resources import files
 from typing import Final
 
 from attune_executor.adapters.postgres.connection import away_is_journal_error, open_connection
+from attune_executor.credentials import ServerUrl
 from attune_executor.ports.journal import SchemaError
 
 _MIGRATION: Final = re.compile(r"v(\d{4})_\w+\.py")
@@ -20,7 +21,7 @@ def known_versions() -> list[str]:
     return sorted(match[1] for match in matches if match is not None)
 
 
-async def check_schema(url: str) -> None:
+async def check_schema(url: ServerUrl) -> None:
     """Make sure that the database has exactly this program's schema.
 
     Raises:

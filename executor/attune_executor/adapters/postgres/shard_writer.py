@@ -16,6 +16,7 @@ import asyncpg
 
 from attune_executor.adapters.postgres.connection import away_is_journal_error, open_connection
 from attune_executor.adapters.postgres.statements import statement
+from attune_executor.credentials import ServerUrl
 from attune_executor.ports.journal import FencedError, JournalError, Ownership
 
 # A turn looks rows up by their keys, always. Planned once, while the table is empty and unmeasured, any other way of
@@ -50,7 +51,7 @@ class ShardWriter:
         command_seconds: longest time that a command may take, on the server too.
     """
 
-    def __init__(self, url: str, shard: int, command_seconds: float) -> None:
+    def __init__(self, url: ServerUrl, shard: int, command_seconds: float) -> None:
         self._url = url
         self._shard = shard
         self._command_seconds = command_seconds

@@ -18,6 +18,7 @@ from attune_executor.amqp.topology import (
     declare_reports,
     pool_queue_name,
 )
+from attune_executor.credentials import ServerUrl
 from attune_executor.ports.broker import BrokerError, Cancel, Confirmation, DeliveryMark, Dispatch, WorkerReport
 from attune_executor.wire.envelope import WireMessage
 from attune_executor.wire.messages import encode_cancels, encode_dispatches, encode_roll_call
@@ -35,7 +36,7 @@ class RabbitMQBroker:
 
     def __init__(
         self,
-        url: str,
+        url: ServerUrl,
         *,
         queue_type: QueueType = QueueType.CLASSIC,
         prefetch: int = 500,

@@ -22,6 +22,7 @@ from attune_executor.amqp.errors import guarded
 from attune_executor.amqp.link import Link, Session
 from attune_executor.amqp.topology import REQUESTED_QUEUE, QueueType
 from attune_executor.backoff import Backoff
+from attune_executor.credentials import ServerUrl
 from attune_executor.domain.submission import ExecutionRequest, Receipt, Refusal
 from attune_executor.engine.views import UnavailableError
 from attune_executor.ports.broker import BrokerError
@@ -68,7 +69,7 @@ class RequestIntake:
 
     def __init__(
         self,
-        url: str,
+        url: ServerUrl,
         engine: Submitter,
         *,
         queue_type: QueueType,
