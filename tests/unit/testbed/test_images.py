@@ -79,7 +79,7 @@ def test_images_and_desks_use_the_same_uv() -> None:
 
 
 def test_the_manifests_name_the_images_by_their_floating_tag() -> None:
-    folders = [REPOSITORY / "manifests/base", REPOSITORY / "manifests/overlays/development/services"]
+    folders = [REPOSITORY / "manifests" / name for name in ("base", "workers", "overlays/development/services")]
     manifests = "\n".join(path.read_text() for folder in folders for path in folder.glob("*.yaml"))
     named = set(re.findall(r"^\s+image: (\S+)$", manifests, re.MULTILINE))
     assert named == {f"{image.name}:{FLOATING_TAG}" for image in IMAGES}
