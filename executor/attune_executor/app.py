@@ -3,6 +3,7 @@
 import asyncio
 import os
 import socket
+from collections import Counter
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import AsyncExitStack
 from typing import Any
@@ -37,6 +38,7 @@ from attune_executor.engine.views import EngineHealth
 from attune_executor.ports.authorization import Authorizer
 from attune_executor.ports.journal import Ownership
 from attune_executor.ports.membership import Member
+from attune_executor.ports.scaling_history import ScalingHistory
 from attune_executor.settings import Settings
 
 _log = structlog.get_logger("attune.executor")
@@ -49,13 +51,17 @@ class Executor:
 
     Args:
         authorizer: who may call the API; unless given, whoever ``api`` in the settings says.
+        scaling: decisions of who scales the workers, where somebody does.
 
     Raises:
         ConfigurationError: the settings say it in a way that cannot be read.
     """
 
-    def __init__(self, settings: Settings, authorizer: Authorizer | None = None) -> None:
+    def __init__(
+        self, settings: Settings, authorizer: Authorizer | None = None, scaling: ScalingHistory | None = None
+    ) -> None:
         self._settings = settings
+        self._scaling = scaling
         self._authorizer = authorizer or _authorizer(settings)
         self._submissions = SubmissionLimit(settings.api.rate_limits.every_caller.per_minute)
         self._listeners: list[Callable[[], None]] = []
@@ -135,6 +141,14 @@ class Executor:
         """Declared policies by action."""
         return self._require().policies()
 
+    def held_by_worker(self, pool: str) -> Mapping[str, int]:
+        """Executions that each worker of a pool has, idle workers included."""
+        held: Counter[str] = Counter()
+        for engine in self._require().engines.values():
+            # Not `+=`, which would drop the idle ones.
+            held.update(engine.held_by_worker(pool))
+        return held
+
     def stats(self) -> Sequence[QueueStats]:
         """The latest picture of every queue."""
         return self._serving().stats()
@@ -181,7 +195,14 @@ class Executor:
         settings = self._settings.api
         history = await PostgresExecutionHistory.open(url)
         self._opened.push_async_callback(history.close)
-        api = create_api(service, settings, self._submissions, history=history, authorizer=self._authorizer)
+        api = create_api(
+            service,
+            settings,
+            self._submissions,
+            history=history,
+            authorizer=self._authorizer,
+            scaling=self._scaling,
+        )
         if here is not None:
             api.add_middleware(PeerGate, here=here, max_body_bytes=settings.max_body_bytes)
         server = ApiServer(api, settings.host, settings.port)

@@ -21,10 +21,12 @@ from kubernetes.aio.config import load_incluster_config, load_kube_config
 from attune_operator.lease import Lease
 from attune_operator.resources import ActionQueuePolicy, ExecutorConfig, ObjectKey, WorkerDeployment
 from attune_operator.resources.config import CONFIG_PLURAL
+from attune_operator.resources.other_autoscalers import scaled_by_others
 from attune_operator.resources.policy import GROUP, PLURAL, VERSION
 
 FIELD_MANAGER: Final = "attune-operator"
 ROLE_LABEL: Final = "attune.io/role"
+DELETION_COST: Final = "controller.kubernetes.io/pod-deletion-cost"
 
 _REQUEST_SECONDS: Final = 5.0
 _LIST_SECONDS: Final = 30.0
@@ -123,6 +125,23 @@ class Cluster:
         path = f"{_deployments(key.namespace)}/{key.name}/scale"
         scaled = await self._patch(f"scale Deployment {key}", path, {"spec": {"replicas": replicas}})
         return deployment.scaled(scaled["spec"].get("replicas", 0), scaled["metadata"]["resourceVersion"])
+
+    async def scaled_by_others(self, namespace: str) -> dict[ObjectKey, str]:
+        """The Deployments of a namespace that other autoscalers scale, and who does."""
+        path = f"/apis/autoscaling/v2/namespaces/{namespace}/horizontalpodautoscalers"
+        autoscalers, _ = await self._list(f"list HorizontalPodAutoscalers in namespace {namespace}", path)
+        path = f"/apis/keda.sh/v1alpha1/namespaces/{namespace}/scaledobjects"
+        try:
+            scaled_objects, _ = await self._list(f"list ScaledObjects in namespace {namespace}", path)
+        except NotFoundError:
+            # There is no KEDA here.
+            scaled_objects = []
+        return scaled_by_others(autoscalers, scaled_objects)
+
+    async def set_deletion_cost(self, pod: ObjectKey, cost: int) -> None:
+        """Say what a pod is worth: of those of a Deployment that shrinks the cheapest go first."""
+        path = f"/api/v1/namespaces/{pod.namespace}/pods/{pod.name}"
+        await self._patch(f"price Pod {pod}", path, {"metadata": {"annotations": {DELETION_COST: str(cost)}}})
 
     async def label_role(self, pod: str, role: str | None) -> None:
         """Give a pod the role that Services select, or take it away."""

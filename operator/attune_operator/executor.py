@@ -66,6 +66,10 @@ class ExecutorFacade(Protocol):
         """Policies in force by action."""
         ...
 
+    def held_by_worker(self, pool: str) -> Mapping[str, int]:
+        """Executions that each worker of a pool has, idle workers included."""
+        ...
+
     def ownerships(self) -> Sequence[Ownership]:
         """The shards that it owns; from any thread."""
         ...
@@ -144,6 +148,14 @@ class ExecutorThread:
             self._serving().set_maintenance(rules)
 
         await self._cross(change())
+
+    async def held_by_worker(self, pool: str) -> Mapping[str, int]:
+        """Executions that each worker of a pool has, idle workers included."""
+
+        async def read() -> Mapping[str, int]:
+            return self._serving().held_by_worker(pool)
+
+        return await self._cross(read())
 
     def ownerships(self) -> Sequence[Ownership]:
         """The shards that it owns."""

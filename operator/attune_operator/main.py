@@ -22,6 +22,7 @@ from attune_operator.logs import quieten_kopf
 from attune_operator.replica import Replica
 from attune_operator.resources import ExecutorRules
 from attune_operator.rulers import Rulers
+from attune_operator.scaling import DecisionHistory
 from attune_operator.settings import ProgramSettings
 
 _log = structlog.get_logger("attune.operator")
@@ -78,7 +79,10 @@ async def _run(settings: ProgramSettings, rules: ExecutorRules) -> None:
         rulers = Rulers()
         audiences = settings.operator.token_audiences
         authorizer = KubernetesAuthorizer(cluster, rulers, settings.operator.watched, audiences)
-        replica = Replica(settings.operator, cluster, lambda: Executor(settings, authorizer), rules, rulers)
+        decisions = DecisionHistory()
+        replica = Replica(
+            settings.operator, cluster, lambda: Executor(settings, authorizer, decisions), rules, rulers, decisions
+        )
         try:
             await replica.run(stop)
         except LeadershipLostError as error:

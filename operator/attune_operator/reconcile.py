@@ -5,7 +5,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 
 from attune_executor.domain.policy import QueuePolicy
-from attune_operator.resources import ActionQueuePolicy, QueueDefaults
+from attune_operator.resources import ActionQueuePolicy, ObjectKey, QueueDefaults
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,16 +46,21 @@ def rule(policies: Iterable[ActionQueuePolicy]) -> Rule:
     return Rule(in_force, ruled_by)
 
 
-def enforced_policy(policy: ActionQueuePolicy, defaults: QueueDefaults, home: str) -> QueuePolicy:
-    """What the executor enforces of a policy; ``home`` is the operator's own namespace.
+def pool_of(deployment: ObjectKey, home: str) -> str:
+    """The worker pool of a Deployment; ``home`` is the operator's own namespace.
 
-    A worker pool is a Deployment's name, and outside of ``home`` with the namespace behind a dot, as in Kubernetes'
-    names of Services: a Deployment's name here has no dots, so that no two Deployments share a pool.
+    Its name, and outside of ``home`` with the namespace behind a dot, as in Kubernetes' names of Services: a
+    Deployment's name here has no dots, so that no two Deployments share a pool.
     """
+    return deployment.name if deployment.namespace == home else f"{deployment.name}.{deployment.namespace}"
+
+
+def enforced_policy(policy: ActionQueuePolicy, defaults: QueueDefaults, home: str) -> QueuePolicy:
+    """What the executor enforces of a policy; ``home`` is the operator's own namespace."""
     enforced = policy.spec.queue_policy(defaults)
-    if policy.spec.workers is None or policy.metadata.namespace == home:
+    if policy.spec.workers is None:
         return enforced
-    return replace(enforced, pool=f"{enforced.pool}.{policy.metadata.namespace}")
+    return replace(enforced, pool=pool_of(ObjectKey(policy.metadata.namespace, policy.spec.workers.deployment), home))
 
 
 def plan(

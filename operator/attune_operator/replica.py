@@ -15,6 +15,7 @@ from attune_operator.health import Health, HealthServer
 from attune_operator.leader import LeaderElection, LeaseTimes
 from attune_operator.resources import ExecutorRules
 from attune_operator.rulers import Rulers
+from attune_operator.scaling import DecisionHistory
 from attune_operator.settings import OperatorSettings
 
 _log = structlog.get_logger("attune.operator")
@@ -30,6 +31,7 @@ class Replica:
         create_executor: makes the executor of a leader, on the executor's own thread.
         rules: what the executor follows where there is no ExecutorConfig.
         rulers: told which policy rules which action, for whoever guards the executor's API.
+        decisions: told what is decided about the number of workers, for the executor's API.
     """
 
     def __init__(
@@ -39,12 +41,14 @@ class Replica:
         create_executor: Callable[[], ExecutorFacade],
         rules: ExecutorRules,
         rulers: Rulers,
+        decisions: DecisionHistory,
     ) -> None:
         self._settings = settings
         self._cluster = cluster
         self._create_executor = create_executor
         self._rules = rules
         self._rulers = rulers
+        self._decisions = decisions
         self._health = Health()
         times = LeaseTimes(settings.lease_duration_seconds, settings.renew_deadline_seconds, settings.retry_seconds)
         self._election = LeaderElection(cluster, settings.lease_name, settings.identity, times)
@@ -110,6 +114,7 @@ class Replica:
             load_changed,
             self._rules,
             self._rulers,
+            self._decisions,
             lambda: self._election.current,
         )
         watcher = Watcher(controller)

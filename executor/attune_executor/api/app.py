@@ -15,9 +15,11 @@ from attune_executor.api.operations import operations_router
 from attune_executor.api.queues import queues_router
 from attune_executor.api.rate_limit import SubmissionGate, SubmissionLimit
 from attune_executor.api.requests import SubmissionMany, SubmissionOne
+from attune_executor.api.scaling import scaling_router
 from attune_executor.api.service import ExecutionService
 from attune_executor.ports.authorization import Authorizer
 from attune_executor.ports.history import ExecutionHistory
+from attune_executor.ports.scaling_history import ScalingHistory
 
 _NEVER_SENT: Final = ("HTTPValidationError", "ValidationError")
 _BEARER: Final = "bearer"
@@ -55,6 +57,7 @@ def create_api(
     *,
     history: ExecutionHistory,
     authorizer: Authorizer,
+    scaling: ScalingHistory | None = None,
 ) -> FastAPI:
     """The HTTP API in front of ``service``; unless ``submissions`` says otherwise, as fast as requests come."""
     guard = Guard(authorizer)
@@ -69,6 +72,8 @@ def create_api(
     app.include_router(listing_router(history, guard))
     app.include_router(queues_router(service, guard))
     app.include_router(operations_router(service, guard, limits.turn_stall_seconds))
+    if scaling is not None:
+        app.include_router(scaling_router(scaling, guard))
     errors.install(app)
     app.add_middleware(BodyLimit, max_bytes=limits.max_body_bytes)
     if submissions is not None:

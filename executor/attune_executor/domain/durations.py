@@ -24,11 +24,12 @@ def seconds_of(number: int) -> float:
 
 @dataclass(frozen=True, slots=True)
 class DurationPercentiles:
-    """How long executions ran, in seconds: half no longer than ``p50``, 95 % than ``p95``, 99 % than ``p99``."""
+    """How long executions ran, in seconds: half no longer than ``p50``, 95 % than ``p95``, all than ``longest``."""
 
     p50: float
     p95: float
     p99: float
+    longest: float
 
 
 @dataclass(slots=True)
@@ -73,7 +74,7 @@ class Durations:
         """Percentiles by nearest rank; None of none."""
         if not self.count:
             return None
-        ranks = [ceil(self.count * percent / 100) for percent in (50, 95, 99)]
+        ranks = [ceil(self.count * percent / 100) for percent in (50, 95, 99, 100)]
         found: list[float] = []
         seen = 0
         for number in sorted(self.bins):

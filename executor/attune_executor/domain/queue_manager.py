@@ -307,6 +307,10 @@ class ExecutionQueueManager:
         """Every worker pool that is used or announced itself."""
         return iter(self._slots.pools.values())
 
+    def held_by_worker(self, pool: str) -> dict[str, int]:
+        """Executions that each worker of a pool has, idle workers included."""
+        return self._slots.held_by_worker(pool)
+
     def holds_slot(self, execution_id: int) -> bool:
         """Whether an execution is dispatched and not finished."""
         return self._slots.holds(execution_id)

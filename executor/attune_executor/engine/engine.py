@@ -172,6 +172,10 @@ class Engine:
         queue = self._loop.manager.queue(ref)
         return None if queue is None else queue.stats(self._clock.now())
 
+    def held_by_worker(self, pool: str) -> dict[str, int]:
+        """Executions that each worker of a pool has of this shard, idle workers included."""
+        return self._loop.manager.held_by_worker(pool)
+
     async def execution(self, execution_id: int) -> ExecutionView | None:
         """One execution, with its place in the queue while it waits; None where the id is unknown.
 

@@ -1,77 +1,154 @@
 """Scales each worker Deployment to what the policies that name it need."""
 
+import asyncio
 from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
 from time import time
+from typing import Final
 
 import structlog
 
+from attune_executor.engine.views import UnavailableError
 from attune_operator.cluster import Cluster, ClusterError
 from attune_operator.controller.measurements import Measurements
+from attune_operator.controller.other_autoscalers import OtherAutoscalers
+from attune_operator.controller.ports import Queues
+from attune_operator.controller.worker_pods import WorkerPods
 from attune_operator.reconcile import Rule
 from attune_operator.resources import ObjectKey, WorkerDeployment
-from attune_operator.scaling import Decision, PolicyDemand, ScalingMemory, decide
+from attune_operator.scaling import Decision, DecisionHistory, PolicyDemand, ScalingMemory, decide
 from attune_operator.view import ResourceView
 
 _log = structlog.get_logger("attune.scaling")
+_AT_ONCE: Final = 8
+
+
+@dataclass(frozen=True, slots=True)
+class _Subject:
+    """A Deployment and what is asked of it."""
+
+    deployment: WorkerDeployment
+    demands: Sequence[PolicyDemand]
+
+    @property
+    def key(self) -> ObjectKey:
+        return self.deployment.metadata.key
 
 
 class Autoscaler:
-    """Decides and scales; keeps the memory of decisions and the last one by Deployment."""
+    """Decides and scales; keeps the memory of decisions and the last ones by Deployment.
 
-    def __init__(self, cluster: Cluster, deployments: ResourceView[WorkerDeployment]) -> None:
+    Args:
+        home: the operator's own namespace.
+    """
+
+    def __init__(
+        self,
+        cluster: Cluster,
+        queues: Queues,
+        deployments: ResourceView[WorkerDeployment],
+        history: DecisionHistory,
+        home: str,
+    ) -> None:
         self._cluster = cluster
         self._deployments = deployments
+        self._history = history
+        self._others = OtherAutoscalers(cluster)
+        self._pods = WorkerPods(cluster, queues, home)
         self._memory: dict[ObjectKey, ScalingMemory] = {}
         self.decisions: dict[ObjectKey, Decision] = {}
 
     async def run(self, rule: Rule, measurements: Measurements) -> None:
         """One pass over all Deployments that policies in force name."""
-        demands = self._demands(rule, measurements)
+        demands = _demands(rule, measurements)
         deployments = self._deployments.objects()
-        for gone in self._memory.keys() - (demands.keys() & deployments.keys()):
+        subjects = [_Subject(deployments[key], demands[key]) for key in demands.keys() & deployments.keys()]
+        for gone in self._memory.keys() - {subject.key for subject in subjects}:
             del self._memory[gone]
-        decisions: dict[ObjectKey, Decision] = {}
-        for name in demands.keys() & deployments.keys():
-            decisions[name], self._memory[name] = decide(
-                demands[name], deployments[name].replicas, self._memory.get(name, ScalingMemory()), time()
-            )
+            self._pods.forget(gone)
+        await self._others.refresh({subject.key.namespace for subject in subjects})
+        before, decisions = dict(self._memory), dict[ObjectKey, Decision]()
+        for subject in subjects:
+            decisions[subject.key] = self._decide(subject, before)
         self.decisions = decisions
-        for name, decision in decisions.items():
-            deployment = deployments[name]
-            if decision.apply and decision.desired != deployment.replicas:
-                await self._scale(deployment, decision)
+        permits = asyncio.Semaphore(_AT_ONCE)
+        await asyncio.gather(
+            *(
+                self._scale(subject, before, permits)
+                for subject in subjects
+                if decisions[subject.key].apply and decisions[subject.key].desired != subject.deployment.replicas
+            )
+        )
+        self._history.note(self.decisions, time())
 
-    async def _scale(self, deployment: WorkerDeployment, decision: Decision) -> None:
+    def _decide(self, subject: _Subject, before: dict[ObjectKey, ScalingMemory], busy: int = 0) -> Decision:
+        key = subject.key
+        decision, self._memory[key] = decide(
+            subject.demands,
+            subject.deployment.replicas,
+            before.get(key, ScalingMemory()),
+            time(),
+            self._others.of(key),
+            busy,
+        )
+        self.decisions[key] = decision
+        return decision
+
+    async def _scale(
+        self, subject: _Subject, before: dict[ObjectKey, ScalingMemory], permits: asyncio.Semaphore
+    ) -> None:
         """Set the number of workers; a failure is tried again by the next pass and holds up no other Deployment."""
-        name = str(deployment.metadata.key)
-        try:
-            scaled = await self._cluster.scale(deployment, decision.desired)
-        except ClusterError as error:
-            _log.warning("a Deployment was not scaled", deployment=name, wanted=decision.desired, error=str(error))
-            return
-        self._deployments.observe(scaled)
+        deployment, key = subject.deployment, subject.key
+        async with permits:
+            try:
+                # An autoscaler that was added a moment ago must not be fought.
+                await self._others.look(key.namespace)
+                if self._others.of(key) is not None:
+                    self._decide(subject, before)
+                    return
+                if self.decisions[key].desired < deployment.replicas:
+                    await self._spare_the_busy(subject, before)
+                decision = self.decisions[key]
+                if decision.desired == deployment.replicas:
+                    return
+                self._deployments.observe(await self._cluster.scale(deployment, decision.desired))
+            except (ClusterError, UnavailableError) as error:
+                wanted = self.decisions[key].desired
+                _log.warning("a Deployment was not scaled", deployment=str(key), wanted=wanted, error=str(error))
+                return
         _log.info(
             "scaled",
-            deployment=name,
+            deployment=str(key),
             before=deployment.replicas,
             after=decision.desired,
             reason=decision.reason,
             why=decision.message,
         )
 
-    @staticmethod
-    def _demands(rule: Rule, measurements: Measurements) -> dict[ObjectKey, list[PolicyDemand]]:
-        demands: dict[ObjectKey, list[PolicyDemand]] = defaultdict(list)
-        for ref, policy in sorted(rule.in_force.items()):
-            workers = policy.spec.workers
-            if workers is not None:
-                demands[ObjectKey(policy.metadata.namespace, workers.deployment)].append(
-                    PolicyDemand(
-                        name=policy.metadata.name,
-                        concurrency=policy.spec.concurrency,
-                        admission=policy.spec.admission,
-                        workers=workers,
-                        stats=measurements.trusted(ref),
-                    )
+    async def _spare_the_busy(self, subject: _Subject, before: dict[ObjectKey, ScalingMemory]) -> None:
+        """Keep workers that could not finish while they leave, and have Kubernetes take the others first."""
+        running = await self._pods.running(subject.key)
+        if max(demand.longest_seconds for demand in subject.demands) > subject.deployment.grace_seconds:
+            self._decide(subject, before, busy=sum(1 for executions in running.values() if executions))
+        if self.decisions[subject.key].desired < subject.deployment.replicas:
+            await self._pods.price(subject.key, running)
+
+
+def _demands(rule: Rule, measurements: Measurements) -> dict[ObjectKey, list[PolicyDemand]]:
+    demands: dict[ObjectKey, list[PolicyDemand]] = defaultdict(list)
+    for ref, policy in sorted(rule.in_force.items()):
+        spec, workers = policy.spec, policy.spec.workers
+        if workers is not None:
+            demands[ObjectKey(policy.metadata.namespace, workers.deployment)].append(
+                PolicyDemand(
+                    name=policy.metadata.name,
+                    concurrency=spec.concurrency,
+                    admission=spec.admission,
+                    workers=workers,
+                    stats=measurements.trusted(ref),
+                    grouped=bool(spec.group_by),
+                    rate_limit=spec.rate_limit.rate_limit() if spec.rate_limit else None,
                 )
-        return demands
+            )
+    return demands

@@ -20,6 +20,7 @@ from attune_operator.controller.ports import Queues
 from attune_operator.controller.reporter import Reporter
 from attune_operator.resources import ExecutorRules
 from attune_operator.rulers import Rulers
+from attune_operator.scaling import DecisionHistory
 from attune_operator.settings import OperatorSettings
 
 _log = structlog.get_logger("attune.operator")
@@ -64,6 +65,7 @@ class Controller:
     Args:
         rules: what the executor follows where there is no ExecutorConfig.
         rulers: told which policy rules which action.
+        decisions: told what is decided about the number of workers.
         may_write: whether this replica is sure to lead; while it is not, the passes wait.
     """
 
@@ -75,6 +77,7 @@ class Controller:
         load_changed: Nudge,
         rules: ExecutorRules,
         rulers: Rulers,
+        decisions: DecisionHistory,
         may_write: Callable[[], bool],
     ) -> None:
         self._cluster = cluster
@@ -86,7 +89,7 @@ class Controller:
         self.events_missed = Nudge()
         self.load_changed = load_changed
         self._enforcement = Enforcement(self.inventory, queues, settings.namespace, rulers)
-        self._autoscaler = Autoscaler(cluster, self.inventory.deployments)
+        self._autoscaler = Autoscaler(cluster, queues, self.inventory.deployments, decisions, settings.namespace)
         self._configuration = Configuration(cluster, queues, settings.namespace, rules)
         self._events = EventRecorder(cluster, settings.identity)
         self._reporter = Reporter(

@@ -38,6 +38,10 @@ class Queues(Protocol):
         """Policies in force by action."""
         ...
 
+    async def held_by_worker(self, pool: str) -> Mapping[str, int]:
+        """Executions that each worker of a pool has, idle workers included."""
+        ...
+
     def stats(self) -> Sequence[QueueStats]:
         """Every queue, as an immutable snapshot."""
         ...

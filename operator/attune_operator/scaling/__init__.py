@@ -7,6 +7,7 @@ past decisions come in as values and go out as values.
 from attune_operator.scaling.decision import Decision, decide
 from attune_operator.scaling.demand import PolicyDemand
 from attune_operator.scaling.explanation import Reason
+from attune_operator.scaling.history import DecisionHistory
 from attune_operator.scaling.memory import ScalingMemory
 
-__all__ = ["Decision", "PolicyDemand", "Reason", "ScalingMemory", "decide"]
+__all__ = ["Decision", "DecisionHistory", "PolicyDemand", "Reason", "ScalingMemory", "decide"]

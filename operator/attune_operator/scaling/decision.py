@@ -43,6 +43,7 @@ def decide(
     memory: ScalingMemory,
     now: float,
     scaled_by: str | None = None,
+    busy: int = 0,
 ) -> tuple[Decision, ScalingMemory]:
     """Decide how many workers the Deployment that serves ``demands`` should have.
 
@@ -52,6 +53,7 @@ def decide(
         memory: what the last decision returned; a new one for a Deployment seen the first time.
         now: Unix seconds.
         scaled_by: another autoscaler that sets the size of the Deployment; None where there is none.
+        busy: workers that are not to be taken away for what they run.
 
     Returns:
         the decision, and the memory for the next one.
@@ -84,7 +86,8 @@ def decide(
         # Whoever set this size meant it: it is given up as slowly as a recommendation of our own.
         window = recommend(window, replicas, now, seconds)
     window = recommend(window, recommended, now, seconds)
-    desired = shared.clamp(highest(window))
+    stabilized = shared.clamp(highest(window))
+    desired = max(stabilized, min(busy, replicas))
 
     steps = Steps(
         scaled_by=scaled_by if shared.mode is ScalingMode.AUTO else None,
@@ -101,6 +104,7 @@ def decide(
         uncapped=uncapped,
         wanted=wanted,
         recommended=recommended,
+        stabilized=stabilized,
         desired=desired,
         shared=shared,
     )

@@ -64,6 +64,11 @@ class PolicyDemand:
         return self.stats.load.average_duration_seconds if self.stats else None
 
     @property
+    def longest_seconds(self) -> float:
+        """The longest run of the window; infinite while none is known, for it may be any."""
+        return self.stats.load.durations.longest if self.stats and self.stats.load.durations else inf
+
+    @property
     def starts_per_second(self) -> float:
         """What the rate limit lets start; infinite without one."""
         return self.rate_limit.max_executions / self.rate_limit.window_seconds if self.rate_limit else inf

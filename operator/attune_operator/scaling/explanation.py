@@ -12,6 +12,7 @@ class Reason(StrEnum):
     OFF = "Off"
     SCALED_BY_ANOTHER = "ScaledByAnother"
     STATISTICS_UNKNOWN = "StatisticsUnknown"
+    BUSY_WORKERS = "BusyWorkers"
     STABILIZING = "Stabilizing"
     MAX_REPLICAS = "MaxReplicas"
     CONCURRENCY_LIMIT = "ConcurrencyLimit"
@@ -42,7 +43,8 @@ class Steps:
         uncapped: workers by formula, depth and backlog before the cap of the concurrency.
         wanted: workers before the bounds.
         recommended: workers within the bounds.
-        desired: workers after the stabilization window.
+        stabilized: workers after the stabilization window.
+        desired: the same, or as many as must not be taken away for what they run.
         shared: bounds, cap and window in force.
     """
 
@@ -60,6 +62,7 @@ class Steps:
     uncapped: int
     wanted: int
     recommended: int
+    stabilized: int
     desired: int
     shared: SharedSettings
 
@@ -70,7 +73,8 @@ def deciding_reason(steps: Steps) -> Reason:
     explanations = (
         (steps.scaled_by is not None, Reason.SCALED_BY_ANOTHER),
         (bool(steps.unknown) and steps.recommended == steps.replicas, Reason.STATISTICS_UNKNOWN),
-        (steps.desired > steps.recommended, Reason.STABILIZING),
+        (steps.desired > steps.stabilized, Reason.BUSY_WORKERS),
+        (steps.stabilized > steps.recommended, Reason.STABILIZING),
         (steps.wanted > steps.shared.maximum, Reason.MAX_REPLICAS),
         (steps.recommended == 0, Reason.IDLE),
         (steps.wanted < steps.shared.minimum, Reason.MIN_REPLICAS),
@@ -95,8 +99,12 @@ def explanation(reason: Reason, steps: Steps) -> str:
         Reason.STATISTICS_UNKNOWN: (
             f"measurements of {', '.join(steps.unknown)} are missing or stale: the {steps.replicas} workers are kept"
         ),
+        Reason.BUSY_WORKERS: (
+            f"{steps.stabilized} workers would do; {steps.desired} are busy with what may take longer than their pods'"
+            " terminationGracePeriodSeconds: raise that above the longest run to have them finish while they leave"
+        ),
         Reason.STABILIZING: (
-            f"the load needs {steps.recommended} workers; {steps.desired} are kept until no more than that were"
+            f"the load needs {steps.recommended} workers; {steps.stabilized} are kept until no more than that were"
             f" recommended for {shared.stabilization_seconds} s"
         ),
         Reason.MAX_REPLICAS: (

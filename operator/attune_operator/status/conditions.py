@@ -90,6 +90,8 @@ def _scaling_limited(observation: PolicyObservation, _now: datetime) -> Verdict:
 def _limits(decision: Decision, policy: ActionQueuePolicy) -> Verdict:
     if decision.reason is Reason.OFF:
         return fails("NotScaled", decision.message)
+    if decision.reason is Reason.SCALED_BY_ANOTHER:
+        return holds(Reason.SCALED_BY_ANOTHER, decision.message)
     if policy.metadata.name in decision.limited_by_concurrency:
         return holds(
             "ConcurrencyLimit",
