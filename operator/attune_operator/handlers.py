@@ -135,8 +135,11 @@ def registry(controller: Controller) -> kopf.OperatorRegistry:
             return
         if event["type"] == "DELETED":
             controller.inventory.deployments.forget(deployment)
-        else:
-            controller.inventory.deployments.observe(deployment)
-        controller.load_changed.give()
+            controller.load_changed.give()
+            return
+        known = controller.inventory.deployments.observe(deployment)
+        # In a whole cluster some Deployment changes all the time, and seldom in what scaling looks at.
+        if known is None or (known.spec, known.status) != (deployment.spec, deployment.status):
+            controller.load_changed.give()
 
     return result
