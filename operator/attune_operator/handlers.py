@@ -107,12 +107,7 @@ def registry(controller: Controller) -> kopf.OperatorRegistry:
     """The handlers, bound to the controller whose views they fill."""
     result = kopf.OperatorRegistry()
 
-    @kopf.on.login(registry=result)
-    async def log_in(**arguments: Any) -> kopf.AiohttpSession:  # pyright: ignore[reportUnusedFunction] - registered
-        info = kopf.login_with_service_account(**arguments) or kopf.login_with_kubeconfig(**arguments)
-        if info is None:
-            raise kopf.LoginError("neither a service account nor KUBECONFIG says how to reach the Kubernetes API")
-        return paced_session(info)
+    kopf.on.login(registry=result)(_log_in)
 
     @kopf.on.event(GROUP, VERSION, PLURAL, registry=result)
     async def policy_seen(event: kopf.RawEvent, **_: Any) -> None:  # pyright: ignore[reportUnusedFunction] - registered
@@ -143,3 +138,10 @@ def registry(controller: Controller) -> kopf.OperatorRegistry:
             controller.load_changed.give()
 
     return result
+
+
+async def _log_in(**arguments: Any) -> kopf.AiohttpSession:
+    info = kopf.login_with_service_account(**arguments) or kopf.login_with_kubeconfig(**arguments)
+    if info is None:
+        raise kopf.LoginError("neither a service account nor KUBECONFIG says how to reach the Kubernetes API")
+    return paced_session(info)
