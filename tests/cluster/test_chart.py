@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from testbed.attune.deployment import CLUSTER_SCOPED
-from testbed.chart import MANIFESTS, NAMESPACE, OPTIONAL, TEMPLATES, templates
+from testbed.chart import MANIFESTS, NAMESPACE, OPTIONAL, PATCHING, TEMPLATES, templates
 from testbed.cluster.kubectl import Kubectl, find_kubectl
 from testbed.helm import Helm, HelmError, find_helm
 
@@ -75,11 +75,14 @@ def test_for_some_namespaces_it_is_the_overlay_without_its_workers(helm: Helm) -
     assert made == {key: item for key, item in wanted.items() if key not in workers}
 
 
-@pytest.mark.parametrize("section", sorted(OPTIONAL))
+@pytest.mark.parametrize("section", sorted(OPTIONAL | PATCHING))
 def test_an_optional_part_is_the_component(helm: Helm, tmp_path: Path, section: str) -> None:
     overlay = tmp_path.resolve()
     manifests = os.path.relpath(MANIFESTS, overlay)
-    kustomization = {"resources": [f"{manifests}/base"], "components": [f"{manifests}/components/{OPTIONAL[section]}"]}
+    kustomization = {
+        "resources": [f"{manifests}/base"],
+        "components": [f"{manifests}/components/{(OPTIONAL | PATCHING)[section]}"],
+    }
     (overlay / "kustomization.yaml").write_text(yaml.safe_dump(kustomization))
 
     assert by_name(helm.template(NAMESPACE, {section: {"enabled": True}})) == kustomized(overlay)
@@ -113,7 +116,7 @@ def test_values_reach_the_deployment(helm: Helm) -> None:
     for container in [*pod["initContainers"], *pod["containers"]]:
         assert container["image"] == "registry.example/attune-operator:1"
         assert container["resources"]["limits"] == {"memory": "2Gi"}
-        assert container["env"][0]["valueFrom"]["secretKeyRef"]["name"] == "databases"
+    assert [volume["secret"]["secretName"] for volume in pod["volumes"] if "secret" in volume] == ["databases"]
     assert variables(made, "queues")["ATTUNE__LOG__LEVEL"] == "debug"
     assert {namespace for _, namespace, _ in made} == {"", "queues"}
     assert NAMESPACE not in yaml.safe_dump(list(made.values()))
