@@ -3,7 +3,7 @@
 from typing import Protocol
 
 from attune_executor.domain.stats import QueueStats
-from attune_executor.ports.journal import Journal, QueueStatsRepository
+from attune_executor.ports.journal import ActiveExecution, Journal, QueueStatsRepository, WaitingRun
 
 
 class JournalRig(Protocol):
@@ -36,3 +36,19 @@ class JournalRig(Protocol):
     async def close(self) -> None:
         """Close every journal."""
         ...
+
+
+async def waiting(journal: Journal) -> list[WaitingRun]:
+    """What a new owner would put into its lines."""
+    return [run async for runs in journal.waiting_executions() for run in runs]
+
+
+async def active(journal: Journal) -> list[ActiveExecution]:
+    """What a new owner would give a slot."""
+    return [row async for batch in journal.active_executions() for row in batch]
+
+
+async def open_ids(journal: Journal) -> list[int]:
+    """Executions that are not terminal, ascending."""
+    found = [execution_id for run in await waiting(journal) for execution_id in run.execution_ids]
+    return sorted([*found, *(row.execution_id for row in await active(journal))])

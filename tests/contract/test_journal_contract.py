@@ -20,15 +20,16 @@ from attune_executor.domain.records import (
 )
 from attune_executor.domain.stats import Load, QueueStats
 from attune_executor.ports.journal import (
+    ActiveExecution,
     EndedElsewhere,
     FencedError,
     Journal,
     JournalError,
-    OpenExecution,
     OperatorChanges,
     StoredExecution,
+    WaitingRun,
 )
-from contract.journal_rig import JournalRig
+from contract.journal_rig import JournalRig, active, open_ids, waiting
 from contract.memory_journal_rig import MemoryJournalRig
 from contract.postgres_journal_rig import PostgresJournalRig
 
@@ -101,10 +102,6 @@ async def told(journal: Journal) -> OperatorChanges | None:
     return changes if changes.ended or changes.enabled else None
 
 
-async def all_open(journal: Journal) -> list[OpenExecution]:
-    return [row async for batch in journal.open_executions() for row in batch]
-
-
 async def test_every_acquisition_is_a_new_epoch_and_brings_the_last_orders(rig: JournalRig) -> None:
     first, second = await rig.journal(), await rig.journal()
     one = await first.acquire("one")
@@ -166,12 +163,12 @@ async def test_an_accepted_execution_waits(journal: Journal, action: int) -> Non
     assert found == StoredExecution(
         5, action, REF, ExecutionStatus.REQUESTED, 1, 0, None, found.parameters, None, NOW, None, found.updated
     )
-    assert await all_open(journal) == [OpenExecution(5, action, 1, ExecutionStatus.REQUESTED, 0, None, NOW)]
+    assert await waiting(journal) == [WaitingRun(action, None, (5,), (1,), (NOW,))]
 
 
 async def test_an_execution_accepted_and_dispatched_in_one_turn(rig: JournalRig, journal: Journal, action: int) -> None:
     await journal.commit(TurnRecord(accepted=[accepted(5, action, 1, dispatch_order=40)], publish_order=40))
-    assert await all_open(journal) == [OpenExecution(5, action, 1, ExecutionStatus.SCHEDULED, 1, 40, NOW)]
+    assert await active(journal) == [ActiveExecution(5, action, ExecutionStatus.SCHEDULED, 1, 40)]
     assert await rig.orders(5) == (40, 40)
 
 
@@ -185,7 +182,7 @@ async def test_dispatching_returns_parameters_and_keeps_the_first_order(
     assert sorted(again) == [1, 2]
     assert await rig.orders(1) == (7, 9)
     assert await rig.orders(2) == (8, 8)
-    assert [(row.execution_id, row.attempt, row.publish_order) for row in await all_open(journal)] == [
+    assert [(row.execution_id, row.attempt, row.publish_order) for row in await active(journal)] == [
         (1, 2, 9),
         (2, 1, 8),
     ]
@@ -201,7 +198,7 @@ async def test_starting_and_finishing(journal: Journal, action: int) -> None:
     assert (done.status, done.worker, done.started_at) == (ExecutionStatus.SUCCEEDED, "worker-1", NOW + 1)
     assert done.result is not None
     assert json.loads(done.result) == {"ok": True}
-    assert await all_open(journal) == []
+    assert await open_ids(journal) == []
 
 
 async def test_what_a_completion_does_not_know_stays(journal: Journal, action: int) -> None:
@@ -229,7 +226,7 @@ async def test_the_first_terminal_status_wins(journal: Journal, action: int, fir
         assert await journal.commit(late) == {}
         final = await stored(journal, 1)
         assert (final.status, final.result, final.worker) == (first, b'"first"', "worker-1")
-    assert await all_open(journal) == []
+    assert await open_ids(journal) == []
 
 
 async def test_what_an_operator_ended_is_not_dispatched(rig: JournalRig, journal: Journal, action: int) -> None:
@@ -237,13 +234,13 @@ async def test_what_an_operator_ended_is_not_dispatched(rig: JournalRig, journal
     await rig.end_by_operator(1)
     handed_out = await journal.commit(TurnRecord(dispatched=[Dispatched(1, 1, 1), Dispatched(2, 1, 2)]))
     assert list(handed_out) == [2]
-    assert [row.execution_id for row in await all_open(journal)] == [2]
+    assert await open_ids(journal) == [2]
 
 
 async def test_a_report_about_an_unknown_execution_changes_nothing(journal: Journal, action: int) -> None:
     await journal.commit(TurnRecord(accepted=[accepted(1, action)]))
     await journal.commit(TurnRecord(started=[Started(99, 1, "w", NOW)], finished=[finished(98)]))
-    assert [row.execution_id for row in await all_open(journal)] == [1]
+    assert await open_ids(journal) == [1]
 
 
 async def test_a_turn_is_written_whole(rig: JournalRig, journal: Journal, action: int) -> None:
@@ -260,26 +257,34 @@ async def test_a_turn_is_written_whole(rig: JournalRig, journal: Journal, action
         )
     )
     assert list(parameters) == [1]
-    assert [(row.execution_id, row.status.value, row.publish_order) for row in await all_open(journal)] == [
+    assert [(row.execution_id, row.status.value, row.publish_order) for row in await active(journal)] == [
         (1, "scheduled", 2),
-        (3, "requested", None),
-        (4, "requested", None),
         (5, "scheduled", 3),
     ]
+    assert [run.execution_ids for run in await waiting(journal)] == [(3, 4)]
     successor = await (await rig.journal()).acquire("second")
     assert (successor.publish_order, successor.confirmed_order) == (3, 1)
 
 
-async def test_open_executions_come_by_action_and_queue_order(rig: JournalRig, journal: Journal, action: int) -> None:
+async def test_what_waits_comes_by_line_in_queue_order(rig: JournalRig, journal: Journal, action: int) -> None:
     other = (await journal.save_policies({"core.sleep": None}))["core.sleep"]
-    rows = [accepted(100 - order, action, order) for order in range(1, 31)]
-    rows += [accepted(200 - order, other, order) for order in range(1, 31)]
-    await journal.commit(TurnRecord(accepted=rows[::-1]))
+    rows = [accepted(10_000 - order, action, order)._replace(group_key="ab"[order % 2]) for order in range(1, 5001)]
+    rows += [accepted(20_000 - order, other, order)._replace(created=NOW + order) for order in range(1, 31)]
+    rows[100] = rows[100]._replace(dispatch_order=1)
+    await journal.commit(TurnRecord(accepted=rows[::-1], publish_order=1))
     successor = await rig.journal()
     await successor.acquire("second")
-    found = [(row.action_id, row.queue_order, row.execution_id) for row in await all_open(successor)]
-    expected = [(row.action_id, row.queue_order, row.execution_id) for row in rows]
-    assert found == sorted(expected)
+    lines: dict[tuple[int, str | None], list[tuple[int, int, float]]] = {}
+    for run in await waiting(successor):
+        lines.setdefault((run.action_id, run.group_key), []).extend(
+            zip(run.execution_ids, run.queue_orders, run.created, strict=True)
+        )
+    expected: dict[tuple[int, str | None], list[tuple[int, int, float]]] = {}
+    for row in rows[:100] + rows[101:]:
+        place = row.execution_id, row.queue_order, row.created
+        expected.setdefault((row.action_id, row.group_key), []).append(place)
+    assert lines == expected
+    assert [row.execution_id for row in await active(successor)] == [rows[100].execution_id]
 
 
 async def test_reserved_ids_ascend_and_never_repeat(rig: JournalRig, journal: Journal) -> None:
@@ -307,7 +312,7 @@ async def test_groups_failures_and_cancels_are_kept_for_the_next_owner(journal: 
         TurnRecord(dispatched=[Dispatched(1, 1, 1), Dispatched(2, 1, 2)], publish_order=2, confirmed_order=2)
     )
     await journal.commit(TurnRecord(postponed=[Postponed(1, 1, NOW + 30)], cancelling=[2]))
-    first, second = await all_open(journal)
+    first, second = await active(journal)
     assert (first.group_key, first.status, first.failures, first.retry_at, first.cancelling) == (
         '["a"]',
         ExecutionStatus.SCHEDULED,
@@ -318,7 +323,7 @@ async def test_groups_failures_and_cancels_are_kept_for_the_next_owner(journal: 
     assert (second.group_key, second.failures, second.retry_at, second.cancelling) == (None, 0, None, True)
     assert (await stored(journal, 1)).group_key == '["a"]'
     await journal.commit(TurnRecord(dispatched=[Dispatched(1, 2, 3, 1)], publish_order=3))
-    first, _ = await all_open(journal)
+    first, _ = await active(journal)
     assert (first.attempt, first.failures, first.retry_at) == (2, 1, None)
 
 
@@ -326,7 +331,7 @@ async def test_an_execution_that_a_second_worker_starts_is_that_workers(journal:
     await journal.commit(TurnRecord(accepted=[accepted(1, action, dispatch_order=1)], publish_order=1))
     for worker in ("worker-1", "worker-2"):
         await journal.commit(TurnRecord(started=[Started(1, 1, worker, NOW + 1)]))
-    (row,) = await all_open(journal)
+    (row,) = await active(journal)
     assert (row.status, row.worker) == (ExecutionStatus.RUNNING, "worker-2")
 
 

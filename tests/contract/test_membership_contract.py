@@ -14,6 +14,7 @@ from attune_executor.domain.sharding import ShardState
 from attune_executor.domain.stats import Load, QueueStats
 from attune_executor.ports.journal import FencedError, Journal, OperatorChanges, QueueStatsRepository
 from attune_executor.ports.membership import Member, Membership, ShardCountError
+from contract.journal_rig import waiting
 
 ALIVE_SECONDS = 0.5
 ONE, TWO = Member("one", "http://one:8080"), Member("two", "http://two:8080")
@@ -146,9 +147,8 @@ async def test_a_shard_holds_its_own_actions_alone(rig: Rig) -> None:
     for shard, journal in enumerate(journals):
         actions = await journal.actions()
         assert [action.ref for action in actions] == [f"shard{shard}.action1", f"shard{shard}.action2"]
-        rows = [row async for batch in journal.open_executions() for row in batch]
-        assert [(row.action_id, row.queue_order) for row in rows] == [
-            (action.action_id, order) for action in actions for order in range(1, 4)
+        assert [(run.action_id, run.queue_orders) for run in await waiting(journal)] == [
+            (action.action_id, (1, 2, 3)) for action in actions
         ]
 
 

@@ -20,6 +20,7 @@ from attune_executor.domain.policy import QueuePolicy
 from attune_executor.engine.engine import Engine
 from attune_executor.engine.statistics import Statistics
 from attune_executor.settings import ApiSettings
+from contract.journal_rig import open_ids
 from testbed.services.ports import free_port
 from testbed.services.postgres import PostgresServer
 
@@ -80,7 +81,7 @@ async def test_executions_are_durable_when_answered(client: httpx.AsyncClient, m
     ids = sorted(item["id"] for answer in answers for item in answer.json()["data"])
     assert len(set(ids)) == 1000
     journal = await PostgresJournal.open(migrated_url)
-    assert [row.execution_id async for batch in journal.open_executions() for row in batch] == ids
+    assert await open_ids(journal) == ids
     await journal.close()
     shown = (await client.get(f"/api/v1/executions/{ids[-1]}")).json()["data"]
     # There is no worker, so nothing is dispatched.

@@ -15,6 +15,7 @@ from attune_executor.domain.queue_manager import ExecutionQueueManager
 from attune_executor.domain.records import Accepted, Dispatched, Finished, Started, TurnRecord
 from attune_executor.domain.submission import ExecutionRequest
 from attune_executor.ports.journal import FencedError, JournalError
+from contract.journal_rig import open_ids
 from testbed.services.postgres import PostgresServer
 
 REF = "core.echo"
@@ -45,10 +46,6 @@ def accepting(*execution_ids: int) -> TurnRecord:
             Accepted(execution_id, 1, REF, execution_id, b'{"n":1}', None, NOW, None) for execution_id in execution_ids
         ]
     )
-
-
-async def open_ids(journal: PostgresJournal) -> list[int]:
-    return [row.execution_id async for batch in journal.open_executions() for row in batch]
 
 
 @asynccontextmanager

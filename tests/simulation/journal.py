@@ -7,12 +7,13 @@ from attune_executor.adapters.memory import JournalStore, MemoryJournal
 from attune_executor.domain.policy import QueuePolicy
 from attune_executor.domain.records import TurnRecord
 from attune_executor.ports.journal import (
+    ActiveExecution,
     JournalError,
     KnownAction,
-    OpenExecution,
     OperatorChanges,
     Ownership,
     StoredExecution,
+    WaitingRun,
 )
 from simulation.faults import Process
 from simulation.judge import Judge
@@ -35,9 +36,13 @@ class SimulatedJournal(MemoryJournal):
         actions = super().actions
         return await self._process.call("actions", lambda: at_once(actions()), JournalError)
 
-    async def open_executions(self) -> AsyncIterator[Sequence[OpenExecution]]:
-        batches = [batch async for batch in super().open_executions()]
-        yield await self._process.call("open executions", partial(next, iter(batches)), JournalError)
+    async def waiting_executions(self) -> AsyncIterator[Sequence[WaitingRun]]:
+        batches = [batch async for batch in super().waiting_executions()]
+        yield await self._process.call("waiting executions", partial(next, iter(batches)), JournalError)
+
+    async def active_executions(self) -> AsyncIterator[Sequence[ActiveExecution]]:
+        batches = [batch async for batch in super().active_executions()]
+        yield await self._process.call("active executions", partial(next, iter(batches)), JournalError)
 
     async def save_policies(self, policies: Mapping[str, QueuePolicy | None]) -> Mapping[str, int]:
         save = super().save_policies

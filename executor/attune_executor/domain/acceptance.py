@@ -16,6 +16,10 @@ class AcceptanceTimes:
     def __init__(self) -> None:
         self._last = 0
 
+    def follow(self, created: float) -> None:
+        """Go on after an earlier owner's."""
+        self._last = max(self._last, round(created * 1e6))
+
     def next(self, now: float) -> float:
         """The time of an acceptance at ``now``; both in Unix seconds."""
         microseconds = round(now * 1e6)

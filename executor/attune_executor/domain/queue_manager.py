@@ -6,10 +6,10 @@ before anyone hears of it. If that commit fails, this object is thrown away and 
 The cost of every command is independent of how many executions wait.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from attune_executor.domain.acceptance import AcceptanceTimes
-from attune_executor.domain.action_queue import ActionQueue
+from attune_executor.domain.action_queue import ActionQueue, Group
 from attune_executor.domain.admission import refusal
 from attune_executor.domain.emergency import Emergency
 from attune_executor.domain.execution import ExecutionStatus
@@ -78,10 +78,19 @@ class ExecutionQueueManager:
         self._draft.touched[action_id] = queue
 
     def restore_waiting(
-        self, execution_id: int, action_id: int, queue_order: int, created: float, key: str | None = None
+        self,
+        action_id: int,
+        key: str | None,
+        execution_ids: Sequence[int],
+        queue_orders: Sequence[int],
+        created: Sequence[float],
     ) -> None:
-        """Put an execution back into its line; call in queue order."""
-        self._join(self._by_id[action_id], key, execution_id, queue_order, created)
+        """Put executions back into their line, one at least; call in queue order."""
+        queue = self._by_id[action_id]
+        group = queue.group(key)
+        group.waiting.extend(execution_ids, queue_orders, created)
+        self._acceptance_times.follow(created[-1])
+        self._joined(queue, group, len(execution_ids), created[0])
 
     def restore_active(
         self,
@@ -345,7 +354,10 @@ class ExecutionQueueManager:
     def _join(self, queue: ActionQueue, key: str | None, execution_id: int, queue_order: int, created: float) -> None:
         group = queue.group(key)
         group.waiting.append(execution_id, queue_order, created)
-        queue.queue_length += 1
+        self._joined(queue, group, 1, created)
+
+    def _joined(self, queue: ActionQueue, group: Group, count: int, created: float) -> None:
+        queue.queue_length += count
         queue.settle(group)
         if queue.timeout_at is None:
             self._watch_heads(queue, created)

@@ -7,6 +7,7 @@ proportion to how many wait, save the position of one of them, which counts chun
 from array import array
 from bisect import bisect_left
 from collections import deque
+from collections.abc import Sequence
 from typing import Final
 
 _CHUNK: Final = 4096
@@ -45,15 +46,26 @@ class WaitingLine:
 
     def append(self, execution_id: int, queue_order: int, created: float) -> None:
         """Join at the tail; queue orders must ascend."""
-        chunks = self._chunks
-        if not chunks or len(chunks[-1].ids) >= _CHUNK:
-            chunks.append(_Chunk())
-        tail = chunks[-1]
+        tail = self._tail()
         tail.ids.append(execution_id)
         tail.orders.append(queue_order)
         tail.created.append(created)
         tail.live += 1
         self._length += 1
+
+    def extend(self, execution_ids: Sequence[int], queue_orders: Sequence[int], created: Sequence[float]) -> None:
+        """Join at the tail, many at once; queue orders must ascend."""
+        begin = 0
+        while begin < len(execution_ids):
+            tail = self._tail()
+            part = slice(begin, begin + _CHUNK - len(tail.ids))
+            joining = execution_ids[part]
+            tail.ids.extend(joining)
+            tail.orders.extend(queue_orders[part])
+            tail.created.extend(created[part])
+            tail.live += len(joining)
+            begin += len(joining)
+        self._length += len(execution_ids)
 
     def popleft(self) -> int:
         """Take the head and return its execution id; the line must not be empty."""
@@ -87,6 +99,13 @@ class WaitingLine:
             before += earlier.live
         gone = chunk.ids[chunk.head : index].count(_GONE)
         return before + index - chunk.head - gone + 1
+
+    def _tail(self) -> _Chunk:
+        """The chunk that has a place for the next one."""
+        chunks = self._chunks
+        if not chunks or len(chunks[-1].ids) >= _CHUNK:
+            chunks.append(_Chunk())
+        return chunks[-1]
 
     def _find(self, queue_order: int) -> tuple[_Chunk, int] | None:
         for chunk in self._chunks:

@@ -35,23 +35,24 @@ async def rebuild(
             rate_marks=action.rate_marks,
             now=now,
         )
-    async for batch in journal.open_executions():
+    # What an operator's SQL ends between the two is told by the watch for it.
+    async for runs in journal.waiting_executions():
+        for run in runs:
+            manager.restore_waiting(*run)
+    async for batch in journal.active_executions():
         for row in batch:
-            if row.publish_order is None:
-                manager.restore_waiting(row.execution_id, row.action_id, row.queue_order, row.created, row.group_key)
-            else:
-                manager.restore_active(
-                    row.execution_id,
-                    row.action_id,
-                    now,
-                    key=row.group_key,
-                    attempt=row.attempt,
-                    failures=row.failures,
-                    started=row.status is ExecutionStatus.RUNNING,
-                    worker=row.worker,
-                    publish_order=row.publish_order,
-                    confirmed=row.publish_order <= confirmed_order,
-                    cancelling=row.cancelling,
-                    retry_at=row.retry_at,
-                )
+            manager.restore_active(
+                row.execution_id,
+                row.action_id,
+                now,
+                key=row.group_key,
+                attempt=row.attempt,
+                failures=row.failures,
+                started=row.status is ExecutionStatus.RUNNING,
+                worker=row.worker,
+                publish_order=row.publish_order,
+                confirmed=row.publish_order <= confirmed_order,
+                cancelling=row.cancelling,
+                retry_at=row.retry_at,
+            )
     return manager

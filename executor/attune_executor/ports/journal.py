@@ -1,8 +1,8 @@
 """The durable truth: what was accepted, dispatched and finished. Memory is a cache of it."""
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from attune_executor.domain.execution import ExecutionStatus
 from attune_executor.domain.policy import QueuePolicy
@@ -41,19 +41,35 @@ class KnownAction(NamedTuple):
     rate_marks: Sequence[RateMark] = ()
 
 
-class OpenExecution(NamedTuple):
-    """An execution that is not terminal; times in Unix seconds.
+class WaitingRun(NamedTuple):
+    """Executions that wait in one line, as columns in queue order; ``created`` in Unix seconds.
 
-    ``publish_order`` is None while it waits, ``retry_at`` where it is not to be dispatched again later.
+    There may be millions of them, and an object for each would take a rebuild seconds.
     """
+
+    action_id: int
+    group_key: str | None
+    execution_ids: Sequence[int]
+    queue_orders: Sequence[int]
+    created: Sequence[float]
+
+
+def waiting_runs(rows: Iterable[Any]) -> Sequence[WaitingRun]:
+    """Rows of (action id, group key, execution id, queue order, created), in queue order, as a run for each line."""
+    lines: dict[tuple[int, str | None], list[Any]] = {}
+    for row in rows:
+        lines.setdefault((row[0], row[1]), []).append(row)
+    return [WaitingRun(*line, *list(zip(*found, strict=True))[2:]) for line, found in lines.items()]
+
+
+class ActiveExecution(NamedTuple):
+    """An execution that holds a slot; ``retry_at`` in Unix seconds, None where no delay is under way."""
 
     execution_id: int
     action_id: int
-    queue_order: int
     status: ExecutionStatus
     attempt: int
-    publish_order: int | None
-    created: float
+    publish_order: int
     group_key: str | None = None
     failures: int = 0
     worker: str | None = None
@@ -110,8 +126,8 @@ class StoredExecution(NamedTuple):
 class Journal(Protocol):
     """One shard's journal. Every method raises JournalError when the database is away.
 
-    ``actions`` and ``open_executions`` show the outcome of every earlier commit: one whose answer was lost is settled
-    first, and where another owner has taken the shard meanwhile they raise FencedError.
+    ``actions``, ``waiting_executions`` and ``active_executions`` show the outcome of every earlier commit: one whose
+    answer was lost is settled first, and where another owner has taken the shard meanwhile they raise FencedError.
     """
 
     async def acquire(self, owner: str, if_epoch: int | None = None) -> Ownership:
@@ -136,8 +152,12 @@ class Journal(Protocol):
         """Every known action of the shard."""
         ...
 
-    def open_executions(self) -> AsyncIterator[Sequence[OpenExecution]]:
-        """Executions that are not terminal, in batches, by action and then by queue order."""
+    def waiting_executions(self) -> AsyncIterator[Sequence[WaitingRun]]:
+        """Executions that wait, in batches that follow each other by action and then by queue order."""
+        ...
+
+    def active_executions(self) -> AsyncIterator[Sequence[ActiveExecution]]:
+        """Executions that hold a slot, in batches, by action and then by queue order."""
         ...
 
     async def save_policies(self, policies: Mapping[str, QueuePolicy | None]) -> Mapping[str, int]:

@@ -28,6 +28,13 @@ def test_the_next_turn_comes_after_the_last_however_soon_it_is() -> None:
     assert times.next(NOW + 1) == NOW + 1
 
 
+def test_a_successor_goes_on_after_what_it_finds() -> None:
+    times = AcceptanceTimes()
+    times.follow(NOW + 0.002)
+    times.follow(NOW)
+    assert NOW + 0.002 < times.next(NOW) < NOW + 0.003
+
+
 def test_a_clock_that_is_set_back_is_followed() -> None:
     times = AcceptanceTimes()
     times.next(NOW)

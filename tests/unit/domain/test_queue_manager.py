@@ -251,8 +251,7 @@ def restored(*, confirmed: bool, started: bool) -> ExecutionQueueManager:
         now=NOW,
     )
     manager.restore_active(110, 1, NOW, attempt=1, started=started, publish_order=6, confirmed=confirmed)
-    manager.restore_waiting(111, 1, 11, NOW - 30)
-    manager.restore_waiting(112, 1, 12, NOW - 20)
+    manager.restore_waiting(1, None, (111, 112), (11, 12), (NOW - 30, NOW - 20))
     return manager
 
 

@@ -1,5 +1,8 @@
 """WaitingLine against a plain list, across the borders of its chunks."""
 
+from collections.abc import Callable
+
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -16,7 +19,9 @@ def filled(count: int) -> WaitingLine:
 
 
 @settings(max_examples=100, deadline=None)
-@given(steps=st.lists(st.tuples(st.sampled_from(("join", "leave", "give up")), st.integers(0, 30)), max_size=80))
+@given(
+    steps=st.lists(st.tuples(st.sampled_from(("join", "many", "leave", "give up")), st.integers(0, 30)), max_size=80)
+)
 def test_is_a_list_of_which_any_may_leave(steps: list[tuple[str, int]]) -> None:
     line, model, last = WaitingLine(), list[int](), 0
     for what, number in steps:
@@ -24,6 +29,11 @@ def test_is_a_list_of_which_any_may_leave(steps: list[tuple[str, int]]) -> None:
             last += 1 + number % 3
             line.append(1000 + last, last, float(last))
             model.append(last)
+        elif what == "many":
+            joining = range(last + 1, last + 1 + number)
+            line.extend([1000 + order for order in joining], joining, [float(order) for order in joining])
+            model += joining
+            last += number
         elif what == "leave" and model:
             assert line.popleft() == 1000 + model.pop(0)
         elif what == "give up":
@@ -38,8 +48,17 @@ def test_is_a_list_of_which_any_may_leave(steps: list[tuple[str, int]]) -> None:
         assert not model or line.head_created == model[0]
 
 
-def test_positions_are_exact_across_chunks() -> None:
-    line = filled(3 * CHUNK)
+def filled_at_once(count: int) -> WaitingLine:
+    line = filled(7)
+    orders = range(8, count + 1)
+    line.extend([1000 + order for order in orders], orders, [float(order) for order in orders])
+    return line
+
+
+@pytest.mark.parametrize("fill", [filled, filled_at_once])
+def test_positions_are_exact_across_chunks(fill: Callable[[int], WaitingLine]) -> None:
+    line = fill(3 * CHUNK)
+    assert len(line) == 3 * CHUNK
     assert line.position(2 * CHUNK + 7) == 2 * CHUNK + 7
     for order in (1, 2, CHUNK, CHUNK + 1):
         assert line.remove(order) == 1000 + order

@@ -14,14 +14,16 @@ from attune_executor.domain.rate_meter import RateMark
 from attune_executor.domain.records import Accepted, Dispatched, Finished, Postponed, Started, TurnRecord
 from attune_executor.domain.stats import QueueStats
 from attune_executor.ports.journal import (
+    ActiveExecution,
     EndedElsewhere,
     FencedError,
     JournalError,
     KnownAction,
-    OpenExecution,
     OperatorChanges,
     Ownership,
     StoredExecution,
+    WaitingRun,
+    waiting_runs,
 )
 
 
@@ -161,8 +163,35 @@ class MemoryJournal:
             rate_marks=action.rate_marks,
         )
 
-    async def open_executions(self) -> AsyncIterator[Sequence[OpenExecution]]:
-        """Executions that are not terminal, in one batch."""
+    async def waiting_executions(self) -> AsyncIterator[Sequence[WaitingRun]]:
+        """Executions that wait, in one batch."""
+        waiting = (row.stored for row in self._open_rows() if row.publish_order is None)
+        yield waiting_runs(
+            (stored.action_id, stored.group_key, stored.execution_id, stored.queue_order, stored.created)
+            for stored in waiting
+        )
+
+    async def active_executions(self) -> AsyncIterator[Sequence[ActiveExecution]]:
+        """Executions that hold a slot, in one batch."""
+        yield [
+            ActiveExecution(
+                row.stored.execution_id,
+                row.stored.action_id,
+                row.stored.status,
+                row.stored.attempt,
+                row.publish_order,
+                row.stored.group_key,
+                row.failures,
+                row.stored.worker,
+                row.cancelling,
+                row.retry_at,
+            )
+            for row in self._open_rows()
+            if row.publish_order is not None
+        ]
+
+    def _open_rows(self) -> Sequence[_Row]:
+        """By action and queue order."""
         self.store.check_up()
         mine = {action.action_id for action in self.store.actions.values() if action.shard == self._shard}
         rows = [
@@ -170,24 +199,7 @@ class MemoryJournal:
             for row in self.store.executions.values()
             if row.stored.status not in TERMINAL and row.stored.action_id in mine
         ]
-        rows.sort(key=lambda row: (row.stored.action_id, row.stored.queue_order))
-        yield [
-            OpenExecution(
-                row.stored.execution_id,
-                row.stored.action_id,
-                row.stored.queue_order,
-                row.stored.status,
-                row.stored.attempt,
-                row.publish_order,
-                row.stored.created,
-                row.stored.group_key,
-                row.failures,
-                row.stored.worker,
-                row.cancelling,
-                row.retry_at,
-            )
-            for row in rows
-        ]
+        return sorted(rows, key=lambda row: (row.stored.action_id, row.stored.queue_order))
 
     async def save_policies(self, policies: Mapping[str, QueuePolicy | None]) -> Mapping[str, int]:
         """Store or remove policies."""

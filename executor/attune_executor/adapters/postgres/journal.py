@@ -6,14 +6,14 @@ from typing import Final, Self
 import asyncpg
 
 from attune_executor.adapters.postgres import policy_codec
-from attune_executor.adapters.postgres.connection import CONNECT_SECONDS, away_is_journal_error
+from attune_executor.adapters.postgres.connection import away_is_journal_error, open_pool
 from attune_executor.adapters.postgres.load_history import PostgresLoadHistory
 from attune_executor.adapters.postgres.queue_stats import PostgresQueueStatsRepository
 from attune_executor.adapters.postgres.rows import (
     accepted_columns,
+    active_execution,
     dispatched_columns,
     finished_columns,
-    open_execution,
     policy_columns,
     postponed_columns,
     rate_columns,
@@ -23,20 +23,24 @@ from attune_executor.adapters.postgres.rows import (
 )
 from attune_executor.adapters.postgres.shard_writer import Fence, ShardWriter
 from attune_executor.adapters.postgres.statements import statement
+from attune_executor.credentials import ServerUrl
 from attune_executor.domain.policy import QueuePolicy
 from attune_executor.domain.records import TurnRecord
 from attune_executor.ports.journal import (
+    ActiveExecution,
     EndedElsewhere,
     JournalError,
     KnownAction,
-    OpenExecution,
     OperatorChanges,
     Ownership,
     StoredExecution,
+    WaitingRun,
+    waiting_runs,
 )
 
 COMMAND_SECONDS: Final = 15.0
-_BATCH: Final = 10_000
+_BATCH: Final = 2_000
+"""Rows at a time: with more of them alive at once, the garbage collector takes longer than all the rest."""
 _READERS: Final = 4
 
 
@@ -52,7 +56,7 @@ class PostgresJournal:
         self._readers = readers
 
     @classmethod
-    async def open(cls, url: str, *, shard: int = 0, command_seconds: float = COMMAND_SECONDS) -> Self:
+    async def open(cls, url: ServerUrl, *, shard: int = 0, command_seconds: float = COMMAND_SECONDS) -> Self:
         """A journal on the database at ``url``; it connects when first used.
 
         Args:
@@ -61,14 +65,7 @@ class PostgresJournal:
             command_seconds: after this long without an answer the database counts as away.
         """
         with away_is_journal_error("opening the journal"):
-            readers = await asyncpg.create_pool(
-                url,
-                min_size=0,
-                max_size=_READERS,
-                timeout=CONNECT_SECONDS,
-                command_timeout=command_seconds,
-                server_settings={"application_name": "attune-executor"},
-            )
+            readers = await open_pool(url, _READERS, {"application_name": "attune-executor"}, command_seconds)
         return cls(ShardWriter(url, shard, command_seconds), readers, shard)
 
     def fence(self) -> Fence:
@@ -120,14 +117,24 @@ class PostgresJournal:
             for row in rows
         ]
 
-    async def open_executions(self) -> AsyncIterator[Sequence[OpenExecution]]:
-        """Executions that are not terminal, from one snapshot, through a cursor: memory for one batch at a time."""
+    async def waiting_executions(self) -> AsyncIterator[Sequence[WaitingRun]]:
+        """Executions that wait."""
+        async for rows in self._batches("waiting_executions"):
+            yield waiting_runs(rows)
+
+    async def active_executions(self) -> AsyncIterator[Sequence[ActiveExecution]]:
+        """Executions that hold a slot."""
+        async for rows in self._batches("active_executions"):
+            yield [active_execution(row) for row in rows]
+
+    async def _batches(self, name: str) -> AsyncIterator[Sequence[asyncpg.Record]]:
+        """Rows of a statement on the shard, through a cursor: memory for one batch at a time."""
         await self._writer.settle()
-        with away_is_journal_error("reading the open executions"):
+        with away_is_journal_error(f"reading ({name})"):
             async with self._readers.acquire() as connection, connection.transaction(readonly=True):
-                cursor = await connection.cursor(statement("open_executions"), self._shard)
+                cursor = await connection.cursor(statement(name), self._shard)
                 while rows := await cursor.fetch(_BATCH):
-                    yield [open_execution(row) for row in rows]
+                    yield rows
 
     async def save_policies(self, policies: Mapping[str, QueuePolicy | None]) -> Mapping[str, int]:
         """Store or remove policies in one statement."""

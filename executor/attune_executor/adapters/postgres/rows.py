@@ -12,7 +12,7 @@ from attune_executor.domain.policy import QueuePolicy
 from attune_executor.domain.rate_meter import RateMark
 from attune_executor.domain.records import Accepted, Dispatched, Finished, Postponed, RateMarks, Started
 from attune_executor.domain.stats import QueueStats
-from attune_executor.ports.journal import OpenExecution, StoredExecution
+from attune_executor.ports.journal import ActiveExecution, StoredExecution
 
 _LAST_SECOND: Final = 253_402_300_799.0  # of the year 9999: the last that clients of the database can read
 
@@ -93,16 +93,14 @@ def stats_columns(stats: Sequence[QueueStats]) -> Columns:
     ]
 
 
-def open_execution(row: asyncpg.Record) -> OpenExecution:
-    """From a row of ``open_executions``."""
-    return OpenExecution(
+def active_execution(row: asyncpg.Record) -> ActiveExecution:
+    """From a row of ``active_executions``."""
+    return ActiveExecution(
         row["id"],
         row["action"],
-        row["queue_order"],
         ExecutionStatus(row["status"]),
         row["attempt"],
         row["publish_order"],
-        row["created"],
         row["group_key"],
         row["failures"],
         row["worker"],
