@@ -22,11 +22,13 @@ from attune_executor.adapters.postgres import (
 from attune_executor.adapters.rabbitmq import RequestIntake
 from attune_executor.adapters.token_file import FileAuthorizer
 from attune_executor.api.app import create_api
+from attune_executor.api.certificate import ServedCertificate
 from attune_executor.api.peers import PeerGate
 from attune_executor.api.rate_limit import SubmissionLimit
 from attune_executor.api.server import ApiServer
 from attune_executor.api.service import ExecutionService
 from attune_executor.assembly import ShardAssembly
+from attune_executor.credentials import ServerUrl
 from attune_executor.domain.emergency import Emergency
 from attune_executor.domain.maintenance import MaintenanceRules
 from attune_executor.domain.policy import QueuePolicy
@@ -81,9 +83,9 @@ class Executor:
         Raises:
             JournalError: the database is away, or its schema or number of shards is not this program's.
             BrokerError: the broker is away.
-            OSError: the API's port is taken.
+            OSError: the API's port is taken, or its certificate cannot be read.
         """
-        url = self._settings.database.url.get_secret_value()
+        url = self._settings.database.connection_url
         await check_schema(url)
         membership = await PostgresMembership.open(url)
         self._opened.callback(membership.close)
@@ -183,15 +185,16 @@ class Executor:
             self._settings.emergency(),
         )
 
-    async def _router(self, url: str, shards: EveryShard | SharedShards) -> ShardRouter:
+    async def _router(self, url: ServerUrl, shards: EveryShard | SharedShards) -> ShardRouter:
         # Belongs to no shard: it is only read from.
         journal = await PostgresJournal.open(url)
         self._opened.push_async_callback(journal.close)
-        peers = HttpPeers()
+        tls = self._settings.api.tls
+        peers = HttpPeers(None if tls is None else tls.ca_file)
         self._opened.push_async_callback(peers.close)
         return ShardRouter(self._settings.executor.sharding.count, shards, peers, journal.execution)
 
-    async def _serve(self, url: str, service: ExecutionService, here: ShardRouter | None) -> None:
+    async def _serve(self, url: ServerUrl, service: ExecutionService, here: ShardRouter | None) -> None:
         settings = self._settings.api
         history = await PostgresExecutionHistory.open(url)
         self._opened.push_async_callback(history.close)
@@ -205,11 +208,12 @@ class Executor:
         )
         if here is not None:
             api.add_middleware(PeerGate, here=here, max_body_bytes=settings.max_body_bytes)
-        server = ApiServer(api, settings.host, settings.port)
+        certificate = None if settings.tls is None else ServedCertificate(settings.tls)
+        server = ApiServer(api, settings.host, settings.port, certificate)
         self._opened.push_async_callback(server.stop)
         await server.start()
         intake = RequestIntake(
-            self._settings.message_queue.url.get_secret_value(),
+            self._settings.message_queue.connection_url,
             service,
             queue_type=self._settings.message_queue.queue_type,
             max_executions=settings.max_batch,

@@ -35,7 +35,7 @@ class ShardAssembly:
         Raises:
             JournalError: the database is away.
         """
-        url = self._settings.database.url.get_secret_value()
+        url = self._settings.database.connection_url
         options = self._settings.executor
         journal = await PostgresJournal.open(url, shard=number)
         statistics = Statistics(
@@ -46,7 +46,7 @@ class ShardAssembly:
         for listener in self._listeners:
             statistics.on_change(listener)
         broker = RabbitMQBroker(
-            self._settings.message_queue.url.get_secret_value(),
+            self._settings.message_queue.connection_url,
             queue_type=self._settings.message_queue.queue_type,
             shard=number,
         )
