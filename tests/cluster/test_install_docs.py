@@ -2,6 +2,7 @@
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -13,7 +14,7 @@ INSTALL, UPGRADE = (REPOSITORY / "docs/how-to" / name for name in ("install.md",
 USERS_OWN = {"my-attune", "my-workers"}
 
 
-def kustomize(folder: Path) -> list[dict[str, object]]:
+def kustomize(folder: Path) -> list[dict[str, Any]]:
     # No cluster is asked.
     text = Kubectl(find_kubectl(), Path("/dev/null")).run("kustomize", str(folder))
     return [item for item in yaml.safe_load_all(text) if item]
@@ -50,3 +51,17 @@ def test_every_component_and_overlay_that_is_named_is_there() -> None:
     (components,) = re.findall(r"`components:` adds (.*?) `manifests/overlays`", text, re.DOTALL)
     for name in re.findall(r"`([a-z-]+)`", components):
         assert (REPOSITORY / "manifests/components" / name).is_dir(), name
+
+
+def test_workers_outside_of_the_operators_namespace_serve_the_pool_of_theirs() -> None:
+    (workers,) = [
+        item
+        for item in kustomize(REPOSITORY / "manifests/overlays/two-namespaces/team-a")
+        if item["kind"] == "Deployment"
+    ]
+
+    (container,) = workers["spec"]["template"]["spec"]["containers"]
+    pool = container["args"][container["args"].index("--pool") + 1]
+    sources = {variable["name"]: variable.get("valueFrom") for variable in container["env"]}
+    assert (workers["metadata"]["namespace"], pool) == ("team-a", "attune-worker.$(NAMESPACE)")
+    assert sources["NAMESPACE"] == {"fieldRef": {"fieldPath": "metadata.namespace"}}
