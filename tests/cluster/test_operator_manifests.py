@@ -17,7 +17,7 @@ MANIFESTS = Path(__file__).resolve().parents[2] / "manifests"
 
 @pytest.fixture(scope="module")
 def base(kubectl: Kubectl) -> list[dict[str, Any]]:
-    rendered = kubectl.run("kustomize", str(MANIFESTS / "base"))
+    rendered = "---\n".join(kubectl.run("kustomize", str(MANIFESTS / part)) for part in ("base", "workers"))
     return [manifest for manifest in yaml.safe_load_all(rendered) if manifest["kind"] not in CLUSTER_SCOPED]
 
 
