@@ -176,9 +176,9 @@ async def test_dispatching_returns_parameters_and_keeps_the_first_order(
     rig: JournalRig, journal: Journal, action: int
 ) -> None:
     await journal.commit(TurnRecord(accepted=[accepted(1, action, parameters=b'{"n":1}'), accepted(2, action)]))
-    first = await journal.commit(TurnRecord(dispatched=[Dispatched(1, 1, 7)], publish_order=7))
+    first, _ = await journal.commit(TurnRecord(dispatched=[Dispatched(1, 1, 7)], publish_order=7))
     assert {key: json.loads(value) for key, value in first.items()} == {1: {"n": 1}}
-    again = await journal.commit(TurnRecord(dispatched=[Dispatched(1, 2, 9), Dispatched(2, 1, 8)], publish_order=9))
+    again, _ = await journal.commit(TurnRecord(dispatched=[Dispatched(1, 2, 9), Dispatched(2, 1, 8)], publish_order=9))
     assert sorted(again) == [1, 2]
     assert await rig.orders(1) == (7, 9)
     assert await rig.orders(2) == (8, 8)
@@ -223,7 +223,7 @@ async def test_the_first_terminal_status_wins(journal: Journal, action: int, fir
         TurnRecord(started=[Started(1, 1, "worker-2", NOW)]),
         TurnRecord(dispatched=[Dispatched(1, 2, 2)], publish_order=2),
     ):
-        assert await journal.commit(late) == {}
+        assert (await journal.commit(late)).parameters == {}
         final = await stored(journal, 1)
         assert (final.status, final.result, final.worker) == (first, b'"first"', "worker-1")
     assert await open_ids(journal) == []
@@ -232,7 +232,7 @@ async def test_the_first_terminal_status_wins(journal: Journal, action: int, fir
 async def test_what_an_operator_ended_is_not_dispatched(rig: JournalRig, journal: Journal, action: int) -> None:
     await journal.commit(TurnRecord(accepted=[accepted(1, action), accepted(2, action)]))
     await rig.end_by_operator(1)
-    handed_out = await journal.commit(TurnRecord(dispatched=[Dispatched(1, 1, 1), Dispatched(2, 1, 2)]))
+    handed_out, _ = await journal.commit(TurnRecord(dispatched=[Dispatched(1, 1, 1), Dispatched(2, 1, 2)]))
     assert list(handed_out) == [2]
     assert await open_ids(journal) == [2]
 
@@ -247,7 +247,7 @@ async def test_a_turn_is_written_whole(rig: JournalRig, journal: Journal, action
     await journal.commit(
         TurnRecord(accepted=[accepted(1, action), accepted(2, action, dispatch_order=1), accepted(3, action)])
     )
-    parameters = await journal.commit(
+    parameters, taken = await journal.commit(
         TurnRecord(
             accepted=[accepted(4, action), accepted(5, action, dispatch_order=3)],
             dispatched=[Dispatched(1, 1, 2)],
@@ -256,7 +256,7 @@ async def test_a_turn_is_written_whole(rig: JournalRig, journal: Journal, action
             confirmed_order=1,
         )
     )
-    assert list(parameters) == [1]
+    assert (list(parameters), list(taken)) == ([1], [])
     assert [(row.execution_id, row.status.value, row.publish_order) for row in await active(journal)] == [
         (1, "scheduled", 2),
         (5, "scheduled", 3),
@@ -295,6 +295,32 @@ async def test_reserved_ids_ascend_and_never_repeat(rig: JournalRig, journal: Jo
     assert blocks[0].start >= 1
     for earlier, later in itertools.pairwise(blocks):
         assert later.start >= earlier.stop
+
+
+async def test_a_key_that_is_taken_already_does_not_take_its_turn_along(
+    rig: JournalRig, journal: Journal, action: int
+) -> None:
+    await journal.commit(TurnRecord(accepted=[accepted(1, action, key="b")]))
+    committed = await journal.commit(
+        TurnRecord(
+            accepted=[
+                accepted(2, action, key="a"),
+                accepted(3, action, key="b", dispatch_order=1),
+                accepted(4, action),
+                accepted(5, action, key="b2"),
+            ],
+            dispatched=[Dispatched(1, 1, 2)],
+            publish_order=2,
+        )
+    )
+    assert (list(committed.parameters), list(committed.taken)) == ([1], [3])
+    assert await open_ids(journal) == [1, 2, 4, 5]
+    found = await journal.find_idempotent(["a", "b", "b2"])
+    assert {key: row.execution_id for key, row in found.items()} == {"a": 2, "b": 1, "b2": 5}
+    successor = await rig.journal()
+    await successor.acquire("second")
+    with pytest.raises(FencedError):
+        await journal.commit(TurnRecord(accepted=[accepted(6, action, key="b")]))
 
 
 async def test_idempotency_keys_are_found(journal: Journal, action: int) -> None:

@@ -1,6 +1,7 @@
 """The journal in memory behind a connection that fails; whatever is written is judged."""
 
 from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 
 from attune_executor.adapters.memory import JournalStore, MemoryJournal
@@ -8,6 +9,7 @@ from attune_executor.domain.policy import QueuePolicy
 from attune_executor.domain.records import TurnRecord
 from attune_executor.ports.journal import (
     ActiveExecution,
+    Committed,
     JournalError,
     KnownAction,
     OperatorChanges,
@@ -63,15 +65,16 @@ class SimulatedJournal(MemoryJournal):
         find = super().find_idempotent
         return await self._process.call("find idempotent", lambda: at_once(find(keys)), JournalError)
 
-    async def commit(self, turn: TurnRecord) -> Mapping[int, bytes]:
+    async def commit(self, turn: TurnRecord) -> Committed:
         commit = super().commit
         # The engine decides and commits without a pause.
         decided_at = self._judge.now()
 
-        def effect() -> Mapping[int, bytes]:
-            parameters = at_once(commit(turn))
-            self._judge.committed(turn, decided_at)
-            return parameters
+        def effect() -> Committed:
+            committed = at_once(commit(turn))
+            written = [row for row in turn.accepted if row.execution_id not in committed.taken]
+            self._judge.committed(replace(turn, accepted=written), decided_at)
+            return committed
 
         return await self._process.call("commit", effect, JournalError)
 

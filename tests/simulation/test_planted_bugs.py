@@ -3,19 +3,22 @@
 # A planted bug reaches into what it breaks.
 # pyright: reportPrivateUsage=false
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 from unittest.mock import patch
 
 import pytest
 
 from attune_executor.adapters.memory import MemoryJournal
+from attune_executor.domain.records import Accepted
 from attune_executor.domain.slots import Slots
+from attune_executor.domain.turn_draft import TurnDraft
 from attune_executor.engine.completion_listener import CompletionListener
 from attune_executor.engine.dispatcher import Dispatcher
-from attune_executor.engine.inbox import Batch, Inbox, Submission
+from attune_executor.engine.inbox import Inbox, Submission
 from attune_executor.engine.turn_loop import TurnLoop
 from attune_executor.ports.broker import Dispatch, WorkerReport
+from attune_executor.ports.journal import Committed
 from simulation.exchange import Connection
 from simulation.journal import SimulatedJournal
 from simulation.world import simulate
@@ -33,7 +36,7 @@ def _acknowledge_at_once(original: Callable[[Connection, WorkerReport], None]) -
 
 
 def _publish_first(original: Callable[..., Any]) -> Callable[..., Any]:
-    async def commit(journal: SimulatedJournal, turn: Any) -> Mapping[int, bytes]:
+    async def commit(journal: SimulatedJournal, turn: Any) -> Committed:
         for row in turn.accepted:
             if row.dispatch_order is not None:
                 journal._judge.published(Dispatch(row.execution_id, row.action_ref, 1, "default", row.parameters))
@@ -54,8 +57,11 @@ def _only_up(journal: MemoryJournal) -> None:
     journal.store.check_up()
 
 
-def _forget_keys(_: Batch) -> list[str]:
-    return []
+def _without_key(original: Callable[..., None]) -> Callable[..., None]:
+    def accepted(draft: TurnDraft, row: Accepted) -> None:
+        original(draft, row._replace(idempotency_key=None))
+
+    return accepted
 
 
 PLANTED: dict[str, tuple[type[object], str, Any]] = {
@@ -64,7 +70,7 @@ PLANTED: dict[str, tuple[type[object], str, Any]] = {
     "not fenced": (MemoryJournal, "check_owner", _only_up),
     "memory kept after a commit whose outcome is unknown": (TurnLoop, "_load_until_done", _serve_on),
     "reports of a failed turn dropped": (Inbox, "put_back", _nothing),
-    "keys not looked up": (Batch, "idempotency_keys", _forget_keys),
+    "keys not kept": (TurnDraft, "accepted", _without_key(TurnDraft.accepted)),
     "what is lost is not missed": (Slots, "_lost", _nothing),
     "dispatches forgotten": (Dispatcher, "enqueue", _nothing),
     "callers not answered": (Submission, "answer_with", _nothing),

@@ -1,14 +1,14 @@
 """Decide: the commands of one batch, applied to the queues in a fixed order. Pure: no await, no clock."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from attune_executor.domain.queue_manager import ExecutionQueueManager, TurnDecision
 from attune_executor.domain.records import Accepted
 from attune_executor.domain.submission import Cancellation, ExecutionRequest, Receipt, Refusal
 from attune_executor.engine.id_allocator import IdAllocator
 from attune_executor.engine.inbox import Batch
-from attune_executor.ports.journal import OperatorChanges, StoredExecution
+from attune_executor.ports.journal import JournalError, OperatorChanges, StoredExecution
 
 _Outcome = Accepted | Receipt | Refusal
 
@@ -72,6 +72,49 @@ def decide(
         decision,
         [[_receipt(manager, outcome) for outcome in submission] for submission in outcomes],
         cancellations,
+    )
+
+
+def give_way(
+    manager: ExecutionQueueManager,
+    turn: Turn,
+    taken: Collection[int],
+    first: Mapping[str, StoredExecution],
+    now: float,
+) -> Turn:
+    """A committed turn without what the journal did not accept, because another shard had used the keys meanwhile.
+
+    It leaves its places and slots; its queue orders remain unused. Callers are told of the executions that were first.
+
+    Args:
+        manager: the queues; changed in place.
+        turn: what was committed.
+        taken: accepted executions that were not written.
+        first: the executions that were accepted under their keys.
+        now: Unix seconds.
+
+    Raises:
+        JournalError: one of the first is gone already.
+    """
+    repeated: dict[int, Receipt] = {}
+    for row in turn.decision.record.accepted:
+        if row.execution_id in taken:
+            stored = first.get(row.idempotency_key or "")
+            if stored is None:
+                raise JournalError("an execution was deleted while its idempotency key was used again")
+            manager.notify_ended_elsewhere(row.execution_id, now, (row.action_id, row.group_key, row.queue_order))
+            repeated[row.execution_id] = _repeated(manager, stored)
+    handoffs = [handoff for handoff in turn.decision.handoffs if handoff.execution_id not in taken]
+    return replace(
+        turn,
+        decision=turn.decision._replace(handoffs=handoffs),
+        outcomes=[
+            [
+                outcome if isinstance(outcome, Refusal) else repeated.get(outcome.execution_id, outcome)
+                for outcome in submission
+            ]
+            for submission in turn.outcomes
+        ],
     )
 
 

@@ -5,7 +5,7 @@ Nothing is answered, acknowledged or dispatched before its commit. When a commit
 memory is thrown away and rebuilt from the journal; reports of that turn are applied again, which is harmless.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from time import monotonic
 from typing import Final
@@ -20,7 +20,7 @@ from attune_executor.engine.id_allocator import IdAllocator
 from attune_executor.engine.inbox import Batch, Inbox
 from attune_executor.engine.rebuild import rebuild
 from attune_executor.engine.statistics import Statistics
-from attune_executor.engine.turn import Turn, decide
+from attune_executor.engine.turn import Turn, decide, give_way
 from attune_executor.engine.views import UnavailableError
 from attune_executor.ports.broker import Broker, BrokerError, Cancel, Dispatch
 from attune_executor.ports.clock import Clock
@@ -192,11 +192,13 @@ class TurnLoop:
         self._statistics.turn_begins()
         roll_called = self._call_roll_when_due(now)
         turn = decide(self.manager, batch, action_ids, known_keys, self._ids, self._dispatcher.confirmed_order, now)
-        parameters = await self._journal.commit(turn.decision.record)
+        committed = await self._journal.commit(turn.decision.record)
+        if committed.taken:
+            turn = await self._give_way(turn, committed.taken, now)
         self._confirmed_order = turn.decision.record.confirmed_order
         self._last_turn = monotonic()
         self._dispatcher.cancel([Cancel(*order) for order in turn.decision.cancels])
-        self._publish(turn, parameters, now)
+        self._publish(turn, committed.parameters, now)
         for submission, outcomes in zip(batch.submissions, turn.outcomes, strict=True):
             submission.answer_with(outcomes)
         for request, outcome in zip(batch.cancels, turn.cancellations, strict=True):
@@ -207,6 +209,13 @@ class TurnLoop:
         await self._acknowledge(batch)
         if roll_called:
             await self._call_roll()
+
+    async def _give_way(self, turn: Turn, taken: Collection[int], now: float) -> Turn:
+        keys = [row.idempotency_key for row in turn.decision.record.accepted if row.execution_id in taken]
+        first = await self._journal.find_idempotent([key for key in keys if key is not None])
+        _log.info("idempotency keys used for another shard at the same moment", count=len(taken))
+        self._inbox.wake()
+        return give_way(self.manager, turn, taken, first, now)
 
     def _call_roll_when_due(self, now: float) -> bool:
         # Without a broker nobody could answer, and nobody is lost for that.

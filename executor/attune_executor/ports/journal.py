@@ -1,6 +1,6 @@
 """The durable truth: what was accepted, dispatched and finished. Memory is a cache of it."""
 
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
 
@@ -123,6 +123,18 @@ class StoredExecution(NamedTuple):
     group_key: str | None = None
 
 
+class Committed(NamedTuple):
+    """What the journal says of a turn that it has written.
+
+    Attributes:
+        parameters: of every ``TurnRecord.dispatched`` execution by id; one that is terminal already is left out.
+        taken: accepted executions that were not written: another shard has used their idempotency keys meanwhile.
+    """
+
+    parameters: Mapping[int, bytes]
+    taken: Collection[int] = ()
+
+
 class Journal(Protocol):
     """One shard's journal. Every method raises JournalError when the database is away.
 
@@ -178,11 +190,10 @@ class Journal(Protocol):
         """The executions that were accepted under these idempotency keys."""
         ...
 
-    async def commit(self, turn: TurnRecord) -> Mapping[int, bytes]:
+    async def commit(self, turn: TurnRecord) -> Committed:
         """Write one turn in one transaction, fenced by the epoch.
 
-        A finished record never overwrites a terminal status. Returns the parameters of every
-        ``turn.dispatched`` execution by id; one that is terminal already is left out, and left alone.
+        No record changes an execution whose status is terminal.
 
         Raises:
             FencedError: another owner has the shard; nothing was written.

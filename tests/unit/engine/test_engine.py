@@ -22,7 +22,7 @@ from attune_executor.engine.statistics import Statistics
 from attune_executor.engine.turn_loop import TurnSettings
 from attune_executor.engine.views import UnavailableError
 from attune_executor.ports.broker import Dispatch
-from attune_executor.ports.journal import FencedError
+from attune_executor.ports.journal import Committed, FencedError
 
 REF = "core.echo"
 
@@ -249,7 +249,7 @@ async def test_a_broker_outage_is_no_reason_to_hurry(world: World, monkeypatch: 
     commits: list[TurnRecord] = []
     commit = MemoryJournal.commit
 
-    async def counted(journal: MemoryJournal, turn: TurnRecord) -> Mapping[int, bytes]:
+    async def counted(journal: MemoryJournal, turn: TurnRecord) -> Committed:
         commits.append(turn)
         return await commit(journal, turn)
 

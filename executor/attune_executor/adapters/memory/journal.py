@@ -15,6 +15,7 @@ from attune_executor.domain.records import Accepted, Dispatched, Finished, Postp
 from attune_executor.domain.stats import QueueStats
 from attune_executor.ports.journal import (
     ActiveExecution,
+    Committed,
     EndedElsewhere,
     FencedError,
     JournalError,
@@ -228,14 +229,16 @@ class MemoryJournal:
             if row.idempotency_key is not None and row.idempotency_key in wanted
         }
 
-    async def commit(self, turn: TurnRecord) -> Mapping[int, bytes]:
+    async def commit(self, turn: TurnRecord) -> Committed:
         """Apply a turn, unless another owner has taken over."""
         self.check_owner()
         self._ownership.publish_order = turn.publish_order
         self._ownership.confirmed_order = turn.confirmed_order
         self._ownership.renewed_at = monotonic()
+        taken = self._taken(turn.accepted)
         for accepted in turn.accepted:
-            self._accept(accepted)
+            if accepted.execution_id not in taken:
+                self._accept(accepted)
         for postponed in turn.postponed:
             self._postpone(postponed)
         for started in turn.started:
@@ -249,7 +252,7 @@ class MemoryJournal:
                 if action.action_id == rate.action_id:
                     action.rate_marks = rate.marks
         dispatched = [self._dispatch(row) for row in turn.dispatched]
-        return {stored.execution_id: stored.parameters for stored in dispatched if stored is not None}
+        return Committed({stored.execution_id: stored.parameters for stored in dispatched if stored is not None}, taken)
 
     def check_owner(self) -> None:
         """Fail while away, and once another owner has taken over."""
@@ -258,6 +261,12 @@ class MemoryJournal:
             raise JournalError("the shard is not acquired: call acquire first")
         if self._epoch != self._ownership.epoch:
             raise FencedError(f"epoch {self._epoch} is over, {self._ownership.owner} owns the shard")
+
+    def _taken(self, rows: Sequence[Accepted]) -> frozenset[int]:
+        if all(row.idempotency_key is None for row in rows):
+            return frozenset()
+        used = {row.idempotency_key for row in self.store.executions.values()} - {None}
+        return frozenset(row.execution_id for row in rows if row.idempotency_key in used)
 
     def _accept(self, row: Accepted) -> None:
         dispatched = row.dispatch_order is not None

@@ -28,6 +28,7 @@ from attune_executor.domain.policy import QueuePolicy
 from attune_executor.domain.records import TurnRecord
 from attune_executor.ports.journal import (
     ActiveExecution,
+    Committed,
     EndedElsewhere,
     JournalError,
     KnownAction,
@@ -159,7 +160,7 @@ class PostgresJournal:
             rows = await self._readers.fetch(statement("find_idempotent"), keys)
         return {row["idempotency_key"]: stored_execution(row) for row in rows}
 
-    async def commit(self, turn: TurnRecord) -> Mapping[int, bytes]:
+    async def commit(self, turn: TurnRecord) -> Committed:
         """Write one turn in one statement."""
         rows = await self._writer.write(
             "commit",
@@ -175,7 +176,11 @@ class PostgresJournal:
         )
         if not rows:
             raise self._writer.fenced()
-        return {row["id"]: row["parameters"].encode() for row in rows if row["id"] is not None}
+        told = [(row["id"], row["parameters"]) for row in rows if row["id"] is not None]
+        return Committed(
+            {execution_id: text.encode() for execution_id, text in told if text is not None},
+            frozenset(execution_id for execution_id, text in told if text is None),
+        )
 
     async def operator_changes(self) -> OperatorChanges:
         """What the triggers noted since the last time."""

@@ -112,7 +112,7 @@ class Rig:
         if fate is Fate.LOST:
             self.rebuild()
             return
-        parameters = at_once(self.journal.commit(decision.record))
+        parameters, _ = at_once(self.journal.commit(decision.record))
         pools = self.ledger.apply(decision.record, self.now)
         self.ledger.handed_over(decision.handoffs)
         checks.decision_is_carried_out(decision, self.ledger)

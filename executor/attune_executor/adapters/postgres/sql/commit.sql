@@ -33,6 +33,11 @@ WITH fence AS (
         id, action, action_ref, queue_order, parameters, idempotency_key, created, dispatch_order, group_key
     )
     WHERE EXISTS (SELECT FROM fence)
+    -- A key that another shard uses at the same moment makes this wait for its turn. The order keeps two turns with several
+    -- such keys from waiting for each other.
+    ORDER BY idempotency_key COLLATE "C"
+    ON CONFLICT (idempotency_key) WHERE idempotency_key IS NOT NULL DO NOTHING
+    RETURNING id
 ), dispatched AS (
     UPDATE attune.execution AS execution
     SET status = 'scheduled',
@@ -82,7 +87,11 @@ WITH fence AS (
     FROM unnest($31::bigint[], $32::jsonb[]) AS entry (id, marks)
     WHERE action.id = entry.id AND EXISTS (SELECT FROM fence)
 )
--- The first row, without an id, says that the fence held; it comes with any others or not at all.
+-- The first row, without an id, says that the fence held; it comes with any others or not at all. Those without parameters
+-- were not accepted: another shard had used their keys.
 SELECT NULL::bigint AS id, NULL::jsonb AS parameters FROM fence
 UNION ALL
 SELECT id, parameters FROM dispatched
+UNION ALL
+SELECT id, NULL FROM unnest($6::bigint[], $11::text[]) AS entry (id, idempotency_key)
+WHERE idempotency_key IS NOT NULL AND id NOT IN (SELECT id FROM accepted) AND EXISTS (SELECT FROM fence)
