@@ -77,7 +77,7 @@ class SubmissionLimit:
             HTTPStatus.TOO_MANY_REQUESTS,
             "rate_limited",
             f"More than {self.per_minute} requests a minute: come back in {seconds} s, send executions in batches,"
-            " or raise api.rate_limits.global.max_requests_per_minute",
+            " or have max_requests_per_minute raised (api.rate_limits.global, or apiRateLimit of the ExecutorConfig)",
             details={"max_requests_per_minute": self.per_minute, "retry_after_seconds": seconds},
             headers={"Retry-After": str(seconds)},
         )

@@ -8,7 +8,7 @@ import structlog
 
 from attune_operator.cluster import Cluster, ForbiddenError, NotFoundError
 from attune_operator.controller.inventory import read
-from attune_operator.controller.ports import Queues
+from attune_operator.controller.ports import Configurable
 from attune_operator.resources import ExecutorConfig, ExecutorRules, ObjectKey
 from attune_operator.resources.config import CONFIG_NAME
 
@@ -27,9 +27,9 @@ class Configuration:
         followed: what the executor was last told; None before the first time.
     """
 
-    def __init__(self, cluster: Cluster, queues: Queues, namespace: str, otherwise: ExecutorRules) -> None:
+    def __init__(self, cluster: Cluster, executor: Configurable, namespace: str, otherwise: ExecutorRules) -> None:
         self._cluster = cluster
-        self._queues = queues
+        self._executor = executor
         self._key = ObjectKey(namespace, CONFIG_NAME)
         self._otherwise = otherwise
         self._forbidden = False
@@ -75,13 +75,13 @@ class Configuration:
         wanted = self.wanted
         if wanted == self.followed:
             return False
-        await self._queues.limit_requests(wanted.requests_per_minute)
-        await self._queues.set_maintenance(wanted.maintenance)
-        await self._queues.set_emergency(wanted.emergency)
+        await self._executor.limit_requests(wanted.requests_per_minute)
+        await self._executor.set_maintenance(wanted.maintenance)
+        await self._executor.set_emergency(wanted.emergency)
         self.followed = wanted
         _log.info(
             "executor configured",
-            emergency=wanted.emergency,
+            emergency_mode=wanted.emergency is not None,
             requests_per_minute=wanted.requests_per_minute,
             queue=wanted.queue,
             maintenance=wanted.maintenance,

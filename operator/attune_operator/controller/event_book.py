@@ -3,7 +3,6 @@
 The numbers are those of the field's own client (client-go's event correlator), a little tighter.
 """
 
-from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Final
 from uuid import uuid4
@@ -58,9 +57,11 @@ class EventBook:
         """An Event could not be written, or is gone: the next one of its kind is a new one."""
         self._series.pop((uid, transition), None)
 
-    def keep(self, uids: Collection[str], now: float) -> None:
-        """Forget objects that are not among ``uids``, and series that have ended."""
-        self._series = {
-            key: series for key, series in self._series.items() if key[0] in uids and now - series.at < SERIES_SECONDS
-        }
-        self._booked_until = {uid: until for uid, until in self._booked_until.items() if uid in uids and until > now}
+    def forget(self, now: float) -> None:
+        """Forget the series that have ended and the objects that have all their burst again."""
+        self._series = {key: series for key, series in self._series.items() if now - series.at < SERIES_SECONDS}
+        self._booked_until = {uid: until for uid, until in self._booked_until.items() if until > now}
+
+    def __len__(self) -> int:
+        """How much is remembered."""
+        return len(self._series) + len(self._booked_until)

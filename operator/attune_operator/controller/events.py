@@ -1,6 +1,6 @@
 """Tells transitions as Kubernetes Events: for `kubectl describe`, and for who collects them."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from time import monotonic
 from typing import Any, Final
@@ -47,9 +47,9 @@ class EventRecorder:
                 self._book.strike(about.uid, transition)
                 _log.warning("an Event was not written", kind=kind, name=str(about.key), error=str(error))
 
-    def keep(self, uids: Collection[str]) -> None:
-        """Forget all other objects."""
-        self._book.keep(uids, monotonic())
+    def forget(self) -> None:
+        """Forget what is too long ago to matter."""
+        self._book.forget(monotonic())
 
     async def _write(self, kind: str, about: Metadata, transition: Transition, entry: Entry) -> None:
         now = f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%S.%fZ}"

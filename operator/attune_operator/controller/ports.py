@@ -11,16 +11,8 @@ from attune_executor.engine.views import EngineHealth
 from attune_executor.ports.journal import Ownership
 
 
-class Queues(Protocol):
-    """The executor's queues."""
-
-    async def set_policy(self, ref: str, policy: QueuePolicy) -> None:
-        """Put a policy in force."""
-        ...
-
-    async def remove_policy(self, ref: str) -> None:
-        """Close an action; what waits drains."""
-        ...
+class Configurable(Protocol):
+    """What of the executor an ExecutorConfig changes."""
 
     async def set_emergency(self, emergency: Emergency | None) -> None:
         """Relax limits and close actions, or no longer; in force when this returns."""
@@ -32,6 +24,18 @@ class Queues(Protocol):
 
     async def set_maintenance(self, rules: MaintenanceRules) -> None:
         """Change what maintenance does, from its next task on."""
+        ...
+
+
+class Queues(Configurable, Protocol):
+    """The executor's queues."""
+
+    async def set_policy(self, ref: str, policy: QueuePolicy) -> None:
+        """Put a policy in force."""
+        ...
+
+    async def remove_policy(self, ref: str) -> None:
+        """Close an action; what waits drains."""
         ...
 
     async def policies(self) -> Mapping[str, QueuePolicy]:

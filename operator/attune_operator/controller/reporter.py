@@ -55,7 +55,7 @@ class Reporter:
         for memory in (self._written, self._settled):
             for forgotten in memory.keys() - policies.keys():
                 del memory[forgotten]
-        self._events.keep(policies.keys())
+        self._events.forget()
         now = monotonic()
         due = [
             uid

@@ -92,8 +92,8 @@ async def test_the_next_request_is_told_when_to_come_back(world: ApiWorld, clock
     assert refused.status_code == 429
     assert refused.headers["Retry-After"] == "20"
     assert refused.json() == {
-        "error": "More than 3 requests a minute: come back in 20 s, send executions in batches, or raise"
-        " api.rate_limits.global.max_requests_per_minute",
+        "error": "More than 3 requests a minute: come back in 20 s, send executions in batches, or"
+        " have max_requests_per_minute raised (api.rate_limits.global, or apiRateLimit of the ExecutorConfig)",
         "code": "rate_limited",
         "details": {"max_requests_per_minute": 3, "retry_after_seconds": 20},
     }

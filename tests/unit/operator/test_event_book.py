@@ -44,15 +44,17 @@ def test_what_could_not_be_written_is_new_the_next_time() -> None:
     assert count(book, FULL, 1001.0) == 1
 
 
-def test_objects_that_are_gone_are_forgotten_and_others_are_not() -> None:
+def test_what_matters_no_more_is_forgotten_and_the_rest_is_not() -> None:
     book = EventBook()
-    count(book, FULL, 1000.0, uid="gone")
-    count(book, FULL, 1000.0, uid="kept")
+    count(book, FULL, 1000.0, uid="old")
+    count(book, FULL, 1000.0 + SERIES_SECONDS - 1, uid="new")
 
-    book.keep({"kept"}, 1001.0)
+    book.forget(1000.0 + SERIES_SECONDS)
 
-    assert count(book, FULL, 1002.0, uid="gone") == 1
-    assert count(book, FULL, 1002.0, uid="kept") == 2
+    assert len(book) == 2
+    assert count(book, FULL, 1000.0 + SERIES_SECONDS, uid="new") == 2
+    book.forget(1000.0 + 3 * SERIES_SECONDS)
+    assert len(book) == 0
 
 
 def test_long_names_make_valid_names_of_events() -> None:
