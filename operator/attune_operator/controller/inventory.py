@@ -9,7 +9,7 @@ from typing import Any, Final, TypeVar
 import structlog
 from pydantic import ValidationError
 
-from attune_operator.cluster import Cluster, ClusterError, ForbiddenError
+from attune_operator.cluster import Cluster, ClusterError, ForbiddenError, NotFoundError
 from attune_operator.resources import ActionQueuePolicy, WorkerDeployment
 from attune_operator.resources.schema import ResourceModel
 from attune_operator.view import ResourceView
@@ -42,10 +42,11 @@ class Inventory:
         self.readable = self._watched
         self._unlisted = set(self._watched)
         self._unreadable: dict[str | None, frozenset[str]] = {}
+        self._kind_missing = False
         self._listeners: list[Callable[[], None]] = []
 
     def on_readable_change(self, listener: Callable[[], None]) -> None:
-        """Have ``listener`` called when ``readable`` has changed."""
+        """Have ``listener`` called when ``readable`` has changed, or the CRDs are there that were not."""
         self._listeners.append(listener)
 
     @property
@@ -70,8 +71,10 @@ class Inventory:
                 self._tell(namespace, error)
             except ClusterError as error:
                 failures.append(error)
-        readable = tuple(namespace for namespace in self._watched if namespace not in denied)
-        if readable and readable != self.readable:
+        readable = tuple(namespace for namespace in self._watched if namespace not in denied) or self.readable
+        found = self._kind_missing and not failures
+        self._kind_missing = not found and (self._kind_missing or any(isinstance(f, NotFoundError) for f in failures))
+        if found or readable != self.readable:
             self.readable = readable
             for listener in self._listeners:
                 listener()

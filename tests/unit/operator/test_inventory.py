@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from attune_operator.cluster import Cluster, ClusterError, ForbiddenError
+from attune_operator.cluster import Cluster, ClusterError, ForbiddenError, NotFoundError
 from attune_operator.controller.inventory import Inventory
 from attune_operator.resources import ActionQueuePolicy
 
@@ -100,3 +100,22 @@ async def test_a_policy_that_cannot_be_read_is_told_by_its_action() -> None:
     await inventory.refresh()
 
     assert inventory.unreadable == {"core.a"}
+
+
+async def test_crds_that_come_after_the_operator_are_watched() -> None:
+    lists = Lists({None: NotFoundError("the server could not find the requested resource")})
+    inventory = Inventory(lists, (None,))
+    told: list[bool] = []
+    inventory.on_readable_change(lambda: told.append(True))
+
+    for answer in (lists.by_namespace[None], ClusterError("away")):
+        lists.by_namespace[None] = answer
+        with pytest.raises(ClusterError):
+            await inventory.refresh()
+    assert not told
+
+    lists.by_namespace[None] = policy("a", "core.a")
+    await inventory.refresh()
+    await inventory.refresh()
+
+    assert told == [True]
