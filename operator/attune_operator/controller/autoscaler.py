@@ -4,7 +4,7 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from time import time
+from time import monotonic, time
 from typing import Final
 
 import structlog
@@ -22,6 +22,8 @@ from attune_operator.view import ResourceView
 
 _log = structlog.get_logger("attune.scaling")
 _AT_ONCE: Final = 8
+_REST_SECONDS: Final = 0.9
+"""Windows run out while nothing is seen: every pass that comes by itself looks at all Deployments."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +36,17 @@ class _Subject:
     @property
     def key(self) -> ObjectKey:
         return self.deployment.metadata.key
+
+    def looks_like(self, other: "_Subject") -> bool:
+        """Whether nothing was seen anew: what is the same object has not changed, all else is worth a decision."""
+        return (
+            self.deployment is other.deployment
+            and len(self.demands) == len(other.demands)
+            and all(
+                mine.stats is theirs.stats and mine.workers is theirs.workers and mine.concurrency == theirs.concurrency
+                for mine, theirs in zip(self.demands, other.demands, strict=True)
+            )
+        )
 
 
 class Autoscaler:
@@ -57,30 +70,46 @@ class Autoscaler:
         self._others = OtherAutoscalers(cluster)
         self._pods = WorkerPods(cluster, queues, home)
         self._memory: dict[ObjectKey, ScalingMemory] = {}
+        self._decided: dict[ObjectKey, tuple[_Subject, float]] = {}
+        """What each last decision was about, and when it was taken."""
         self.decisions: dict[ObjectKey, Decision] = {}
 
     async def run(self, rule: Rule, measurements: Measurements) -> None:
-        """One pass over all Deployments that policies in force name."""
+        """One pass over all Deployments that policies in force name.
+
+        It costs what changed: a Deployment of which nothing new was seen is decided upon once a second.
+        """
         demands = _demands(rule, measurements)
         deployments = self._deployments.objects()
         subjects = [_Subject(deployments[key], demands[key]) for key in demands.keys() & deployments.keys()]
         for gone in self._memory.keys() - {subject.key for subject in subjects}:
-            del self._memory[gone]
+            del self._memory[gone], self._decided[gone]
             self._pods.forget(gone)
         await self._others.refresh({subject.key.namespace for subject in subjects})
-        before, decisions = dict(self._memory), dict[ObjectKey, Decision]()
-        for subject in subjects:
-            decisions[subject.key] = self._decide(subject, before)
-        self.decisions = decisions
+        before = dict(self._memory)
+        due = [subject for subject in subjects if self._is_due(subject)]
+        self.decisions = {
+            subject.key: self.decisions[subject.key] for subject in subjects if subject.key in self.decisions
+        }
+        for subject in due:
+            self._decide(subject, before)
+        decisions = self.decisions
         permits = asyncio.Semaphore(_AT_ONCE)
         await asyncio.gather(
             *(
                 self._scale(subject, before, permits)
-                for subject in subjects
+                for subject in due
                 if decisions[subject.key].apply and decisions[subject.key].desired != subject.deployment.replicas
             )
         )
-        self._history.note(self.decisions, time())
+        self._history.note({subject.key: decisions[subject.key] for subject in due}, time())
+
+    def _is_due(self, subject: _Subject) -> bool:
+        known = self._decided.get(subject.key)
+        if known is not None and known[0].looks_like(subject) and monotonic() - known[1] < _REST_SECONDS:
+            return False
+        self._decided[subject.key] = subject, monotonic()
+        return True
 
     def _decide(self, subject: _Subject, before: dict[ObjectKey, ScalingMemory], busy: int = 0) -> Decision:
         key = subject.key

@@ -39,7 +39,7 @@ class DecisionHistory:
             entry
             for key, entries in self._entries.copy().items()
             if namespace in {None, key.namespace} and deployment in {None, key.name}
-            for entry in entries
+            for entry in reversed(entries)
         ]
         return sorted(found, key=lambda entry: str(entry["time"]), reverse=True)
 
