@@ -1,5 +1,8 @@
 """How PostgreSQL carries a turn out once it has measured a table of finished executions."""
 
+import re
+from pathlib import Path
+
 import asyncpg
 import pytest
 
@@ -24,4 +27,17 @@ async def test_a_turn_looks_every_execution_up_by_its_key(migrated_url: str, fil
     scans = [row[0].strip() for row in plan if " on execution " in row[0] and "Scan" in row[0]]
     assert len(scans) == 5
     assert {scan.split(" on ")[0] for scan in scans} == {"->  Index Scan using execution_pkey"}
+    await database.close()
+
+
+async def test_the_documented_query_for_stuck_executions_reads_open_ones_alone(migrated_url: str) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "explanation" / "database.md").read_text(encoding="utf-8")
+    (query,) = re.findall(r"```sql\n(.*?)```", page, re.DOTALL)
+    database = await asyncpg.connect(migrated_url)
+    await database.execute(FINISHED)
+    await database.execute("UPDATE attune.execution SET status = 'running', updated = '2020-01-01' WHERE id % 1000 = 7")
+    await database.execute("VACUUM ANALYZE attune.execution")
+    plan = await database.fetch(f"EXPLAIN {query}")
+    assert len(await database.fetch(query)) == 10
+    assert any("Index Scan using execution_open" in row[0] for row in plan), plan
     await database.close()
