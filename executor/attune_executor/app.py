@@ -97,9 +97,12 @@ class Executor:
         if before_serving is not None:
             await shards.during(before_serving())
         if sharding.cooperative or sharding.count > 1:
-            router = await self._router(url, shards)
+            secret = await membership.peer_secret()
+            router = await self._router(url, shards, secret)
             self._service = router
-            await self._serve(url, router, router)
+            # Nobody has to be let in where nobody shares.
+            gate = {"here": router, "secret": secret} if sharding.cooperative else None
+            await self._serve(url, router, gate)
         else:
             self._service = shards.engines[0]
             await self._serve(url, self._service, None)
@@ -185,16 +188,16 @@ class Executor:
             self._settings.emergency(),
         )
 
-    async def _router(self, url: ServerUrl, shards: EveryShard | SharedShards) -> ShardRouter:
+    async def _router(self, url: ServerUrl, shards: EveryShard | SharedShards, secret: str) -> ShardRouter:
         # Belongs to no shard: it is only read from.
         journal = await PostgresJournal.open(url)
         self._opened.push_async_callback(journal.close)
         tls = self._settings.api.tls
-        peers = HttpPeers(None if tls is None else tls.ca_file)
+        peers = HttpPeers(secret, None if tls is None else tls.ca_file)
         self._opened.push_async_callback(peers.close)
         return ShardRouter(self._settings.executor.sharding.count, shards, peers, journal.execution)
 
-    async def _serve(self, url: ServerUrl, service: ExecutionService, here: ShardRouter | None) -> None:
+    async def _serve(self, url: ServerUrl, service: ExecutionService, peers: Mapping[str, Any] | None) -> None:
         settings = self._settings.api
         history = await PostgresExecutionHistory.open(url)
         self._opened.push_async_callback(history.close)
@@ -206,8 +209,8 @@ class Executor:
             authorizer=self._authorizer,
             scaling=self._scaling,
         )
-        if here is not None:
-            api.add_middleware(PeerGate, here=here, max_body_bytes=settings.max_body_bytes)
+        if peers is not None:
+            api.add_middleware(PeerGate, max_body_bytes=settings.max_body_bytes, **peers)
         certificate = None if settings.tls is None else ServedCertificate(settings.tls)
         server = ApiServer(api, settings.host, settings.port, certificate)
         self._opened.push_async_callback(server.stop)

@@ -86,6 +86,13 @@ async def test_the_first_use_fixes_the_number_of_shards(rig: Rig) -> None:
     await rig.membership.fix_count(4)
 
 
+async def test_the_members_have_a_secret_in_common(rig: Rig) -> None:
+    await rig.membership.fix_count(4)
+    secret = await rig.membership.peer_secret()
+    assert len(secret) >= 32
+    assert await rig.membership.peer_secret() == secret
+
+
 async def test_members_are_alive_while_they_renew(rig: Rig) -> None:
     await rig.membership.fix_count(1)
     await rig.membership.renew(TWO)

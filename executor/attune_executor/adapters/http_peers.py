@@ -30,14 +30,16 @@ class HttpPeers:
     """Implements `attune_executor.ports.peers.Peers`; ``close`` it at the end.
 
     Args:
+        secret: what the executors know each other by.
         ca_file: authorities of the certificates of those that speak HTTPS; None: those of the system.
     """
 
-    def __init__(self, ca_file: Path | None = None) -> None:
+    def __init__(self, secret: str, ca_file: Path | None = None) -> None:
         # No proxy: these are the executors' own addresses.
         self._http = httpx.AsyncClient(
             timeout=httpx.Timeout(_ANSWER_SECONDS, connect=_CONNECT_SECONDS),
             trust_env=False,
+            headers={"Authorization": f"Bearer {secret}"},
             verify=ssl.create_default_context(cafile=ca_file),
         )
 

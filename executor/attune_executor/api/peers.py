@@ -1,5 +1,6 @@
 """What executors that share the shards ask of each other, beside the API and no part of it."""
 
+import hmac
 from collections.abc import Awaitable, Callable, Sequence
 from http import HTTPStatus
 from typing import Final, Protocol
@@ -27,6 +28,9 @@ from attune_executor.wire.peers import (
 
 # Requests come in parts of half a megabyte, unless one alone is larger.
 _FRAME_BYTES: Final = 1024 * 1024
+_STRANGER: Final = PlainTextResponse(
+    "not an executor of this database", HTTPStatus.UNAUTHORIZED, {"WWW-Authenticate": "Bearer", "Connection": "close"}
+)
 
 
 class ShardsHere(Protocol):
@@ -49,17 +53,23 @@ class PeerGate:
     """ASGI middleware: answers other executors itself and passes everything else on.
 
     Args:
+        secret: what the executors know each other by; who does not know it is answered 401.
         max_body_bytes: the longest body that the API takes.
     """
 
-    def __init__(self, app: ASGIApp, here: ShardsHere, max_body_bytes: int) -> None:
+    def __init__(self, app: ASGIApp, here: ShardsHere, secret: str, max_body_bytes: int) -> None:
         self._app = app
+        self._secret = f"Bearer {secret}".encode()
         self._peers = BodyLimit(_router(here), max_body_bytes + _FRAME_BYTES)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Choose by the path."""
-        mine = scope["type"] == "http" and scope["path"].startswith(f"{PEER_PATH}/")
-        await (self._peers if mine else self._app)(scope, receive, send)
+        if scope["type"] != "http" or not scope["path"].startswith(f"{PEER_PATH}/"):
+            await self._app(scope, receive, send)
+        elif hmac.compare_digest(dict(scope["headers"]).get(b"authorization", b""), self._secret):
+            await self._peers(scope, receive, send)
+        else:
+            await _STRANGER(scope, receive, send)
 
 
 def _router(here: ShardsHere) -> Router:

@@ -37,6 +37,10 @@ class Membership(Protocol):
         """
         ...
 
+    async def peer_secret(self) -> str:
+        """What executors of one database, and they alone, know: how they recognise each other; after ``fix_count``."""
+        ...
+
     async def renew(self, member: Member) -> Roster:
         """Say that ``member`` is alive, for the next few seconds, and look around."""
         ...

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from secrets import token_hex
 from time import monotonic
 
 from attune_executor.adapters.memory.journal import JournalStore
@@ -17,6 +18,7 @@ class MemoryMembership:
         self._store = store
         self._alive_seconds = alive_seconds
         self._count: int | None = None
+        self._secret = token_hex()
         self._members: dict[str, tuple[Member, float]] = {}
 
     async def fix_count(self, count: int) -> None:
@@ -26,6 +28,11 @@ class MemoryMembership:
             self._count = count
         if self._count != count:
             raise ShardCountError(f"executor.sharding.count: {count}, but there are {self._count} shards")
+
+    async def peer_secret(self) -> str:
+        """The store's."""
+        self._store.check_up()
+        return self._secret
 
     async def renew(self, member: Member) -> Roster:
         """Keep when the member was seen."""

@@ -53,6 +53,14 @@ class PostgresMembership:
                 f" cannot be changed: write {found}, or use another database"
             )
 
+    async def peer_secret(self) -> str:
+        """Made by the database with the row that ``fix_count`` writes."""
+        with away_is_journal_error("reading the executors' secret"):
+            found = await self._connections.fetchval(statement("peer_secret"))
+        if not isinstance(found, str):
+            raise JournalError("there is no secret of the executors yet: fix the number of shards first")
+        return found
+
     async def renew(self, member: Member) -> Roster:
         """Write the member's row and read both tables."""
         with away_is_journal_error("renewing the membership"):

@@ -1,0 +1,66 @@
+"""What executors ask of each other is answered to executors alone."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import httpx
+import pytest
+from starlette.applications import Starlette
+
+from attune_executor.adapters.http_peers import HttpPeers
+from attune_executor.api.peers import PeerGate
+from attune_executor.domain.submission import Cancellation, ExecutionRequest, Receipt, Refusal
+from attune_executor.ports.peers import PeerError, Place
+from attune_executor.wire.peers import SUBMIT
+
+URL = "http://executor"
+
+
+class Here:
+    def __init__(self) -> None:
+        self.cancelled: list[int] = []
+
+    async def submit_here(self, requests: Sequence[ExecutionRequest]) -> Sequence[Receipt | Refusal]:
+        del requests
+        raise NotImplementedError
+
+    async def cancel_here(self, execution_id: int) -> Cancellation:
+        self.cancelled.append(execution_id)
+        return Cancellation.CANCELLING
+
+    async def place_here(self, execution_id: int) -> Place:
+        return Place(execution_id, None)
+
+
+def peers(here: Here, secret: str, monkeypatch: pytest.MonkeyPatch) -> HttpPeers:
+    """A client that knows `secret`, in front of an executor that knows `right`."""
+    transport = httpx.ASGITransport(PeerGate(Starlette(), here, "right", 1000))
+    client = httpx.AsyncClient
+
+    def connected(**options: Any) -> httpx.AsyncClient:
+        return client(**options, transport=transport)
+
+    monkeypatch.setattr(httpx, "AsyncClient", connected)
+    return HttpPeers(secret)
+
+
+async def test_an_executor_of_the_same_database_is_answered(monkeypatch: pytest.MonkeyPatch) -> None:
+    here = Here()
+    asking = peers(here, "right", monkeypatch)
+    assert await asking.cancel(URL, 7) is Cancellation.CANCELLING
+    assert here.cancelled == [7]
+    await asking.close()
+
+
+async def test_nobody_else_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    here = Here()
+    asking = peers(here, "wrong", monkeypatch)
+    with pytest.raises(PeerError, match="401 not an executor of this database"):
+        await asking.cancel(URL, 7)
+    await asking.close()
+    assert here.cancelled == []
+    gate = PeerGate(Starlette(), here, "right", 1000)
+    monkeypatch.undo()
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(gate)) as client:
+        answer = await client.post(f"{URL}{SUBMIT}", content=b"")
+        assert (answer.status_code, answer.headers["WWW-Authenticate"]) == (401, "Bearer")
