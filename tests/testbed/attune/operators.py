@@ -114,9 +114,10 @@ class Operators:
         return replica
 
     def leader(self) -> OperatorReplica:
-        """Start a replica and wait until it leads."""
+        """Start a replica and wait until it leads and has put in force what is declared."""
         replica = self.replica()
         until(replica.leads, _READY_SECONDS, replica)
+        until(lambda: answers(f"{replica.health_url}/readyz"), _READY_SECONDS, replica)
         return replica
 
     def worker(self, pool: str, slots: int = 10) -> HostProcess:
