@@ -25,6 +25,7 @@ from attune_executor.api.certificate import CertificateError
 from attune_executor.api.service import AbsentHistory, AbsentService
 from attune_executor.configuration import ConfigurationError, describe
 from attune_executor.domain.errors import PolicyError
+from attune_executor.garbage import collect_rarely
 from attune_executor.ports.broker import BrokerError
 from attune_executor.ports.journal import FencedError, JournalError, SchemaError
 from attune_executor.settings import ApiSettings, MigrationSettings, Settings, unknown_variables
@@ -61,6 +62,7 @@ def run(config: ConfigFile = None) -> None:
     """
     settings = _load(config, _settings)
     settings.log.configure()
+    collect_rarely()
     try:
         uvloop.run(_run(settings, lambda: _settings(config)))
     except ConfigurationError as error:

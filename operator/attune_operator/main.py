@@ -14,6 +14,7 @@ from pydantic import ValidationError
 from attune_executor.app import Executor
 from attune_executor.configuration import ConfigurationError, describe
 from attune_executor.domain.errors import PolicyError
+from attune_executor.garbage import collect_rarely
 from attune_executor.settings import unknown_variables
 from attune_operator.authorization import KubernetesAuthorizer
 from attune_operator.cluster import Cluster
@@ -62,6 +63,7 @@ def run(config: ConfigFile = None) -> None:
         _give_up(str(error))
     settings.log.configure()
     quieten_kopf()
+    collect_rarely()
     try:
         asyncio.run(_run(settings, rules))
     except Exception as error:

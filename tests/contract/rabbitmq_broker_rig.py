@@ -41,7 +41,7 @@ class RabbitMQRig:
         self.url = url
         self.vhost = urlsplit(url).path.removeprefix("/")
         self._management = management
-        self._queue_type = queue_type
+        self.queue_type = queue_type
         self._connection: AbstractConnection | None = None
         self._channel: AbstractChannel | None = None
         self._control: AbstractQueue | None = None
@@ -49,7 +49,7 @@ class RabbitMQRig:
     def broker(self, *, prefetch: int = 500) -> RabbitMQBroker:
         return RabbitMQBroker(
             self.url,
-            queue_type=self._queue_type,
+            queue_type=self.queue_type,
             prefetch=prefetch,
         )
 

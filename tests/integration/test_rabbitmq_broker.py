@@ -127,7 +127,7 @@ async def test_consecutive_dispatches_of_a_pool_share_messages_in_order(rig: Rab
     assert [each.execution_id for each in await rig.receive("other", 2)] == [6, 7]
 
 
-async def test_what_was_confirmed_survives_the_broker_and_the_rest_recovers(
+async def test_completions_survive_the_broker_and_the_rest_recovers(
     rig: RabbitMQRig, rabbitmq_server: RabbitMQServer
 ) -> None:
     broker = rig.broker()
@@ -147,7 +147,9 @@ async def test_what_was_confirmed_survives_the_broker_and_the_rest_recovers(
         await publish_until_confirmed(broker, dispatch(3, "later"))
         assert await heard_of(heard, 2) == [1, 1], "the acknowledgement of a lost connection is void"
         await broker.acknowledge(heard[1].mark)
-    assert [each.execution_id for each in await rig.receive(POOL, 2)] == [1, 2]
+    # A classic queue keeps no dispatches: workers run them on, and what none had is found by the roll call.
+    survivors = [1, 2] if rig.queue_type is QueueType.QUORUM else [2]
+    assert [each.execution_id for each in await rig.receive(POOL, len(survivors))] == survivors
     assert [each.execution_id for each in await rig.receive("later", 1)] == [3]
     async with started(rig.broker()) as heard:
         await rig.report(finished=[finished(9)])
@@ -248,7 +250,7 @@ async def test_a_broker_that_refuses_is_named_without_the_password(rabbitmq_serv
 async def test_an_impossible_pool_name_is_refused_before_it_becomes_a_wildcard(rig: RabbitMQRig) -> None:
     broker = rig.broker()
     async with started(broker):
-        for pool in ("#", "*", "a.b", "", "Upper", "-a", "a" * 64):
+        for pool in ("#", "*", "a.b.c", ".a", "", "Upper", "-a", "a" * 64):
             with pytest.raises(ValueError, match="use 1 to 63 lower-case letters"):
                 await broker.ensure_pool(pool)
 

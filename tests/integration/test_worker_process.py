@@ -219,6 +219,25 @@ async def test_a_lost_broker_interrupts_nothing_and_nothing_runs_twice(
     assert await depth(amqp_url, pool_queue_name(POOL)) == 0, "all is acknowledged"
 
 
+async def test_a_broker_that_comes_back_gives_nothing_that_runs_to_others(
+    executor: Executor, launch: Launch, tmp_path: Path, rabbitmq_server: RabbitMQServer, amqp_url: str
+) -> None:
+    await launch("--slots", "4")
+    trace = tmp_path / "trace"
+    command = f"echo $PPID >> {trace}; until [ -e {tmp_path}/go ]; do sleep 0.1; done"
+    await executor.dispatch(*[(number, "core.shell", shell(command)) for number in range(1, 5)])
+    await until(lambda: trace.exists() and len(trace.read_text().split()) == 4, "all run")
+    idle = [await launch("--slots", "4") for _ in range(2)]
+    rabbitmq_server.kill()
+    rabbitmq_server.start()
+    await until(lambda: all("connected to the broker again" in worker.output() for worker in idle), "they are back")
+    await until_depth(amqp_url, pool_queue_name(POOL), 0)
+    (tmp_path / "go").touch()
+    await executor.wait_for(1, 2, 3, 4)
+    assert len(trace.read_text().split()) == 4, "each ran once"
+    assert len(executor.finished) == 4
+
+
 async def test_a_broker_that_hangs_is_left_and_found_again(
     amqp_url: str, tmp_path: Path, rabbitmq_server: RabbitMQServer
 ) -> None:

@@ -27,7 +27,9 @@ class UnroutableError(BrokerError):
         self.routing_key = routing_key
 
 
-async def send(session: Session, messages: Iterable[tuple[str, WireMessage]]) -> Confirmation:
+async def send(
+    session: Session, messages: Iterable[tuple[str, WireMessage]], delivery_mode: DeliveryMode = DeliveryMode.PERSISTENT
+) -> Confirmation:
     """Publish (routing key, message) pairs to the exchange of executions, in order, behind all that was sent before.
 
     What is ready at once goes in one write. More than `link.WINDOW` messages wait until the broker has confirmed some.
@@ -45,7 +47,7 @@ async def send(session: Session, messages: Iterable[tuple[str, WireMessage]]) ->
             for routing_key, message in messages:
                 await session.window.acquire()
                 # Tasks start in the order of their creation and take the channel's lock in that order.
-                task = asyncio.create_task(_publish(session.publications, routing_key, message))
+                task = asyncio.create_task(_publish(session.publications, routing_key, message, delivery_mode))
                 task.add_done_callback(lambda _: session.window.release())
                 sending.append(task)
     except BaseException:
@@ -54,9 +56,11 @@ async def send(session: Session, messages: Iterable[tuple[str, WireMessage]]) ->
     return asyncio.create_task(_confirmed(sending))
 
 
-async def publish_confirmed(session: Session, messages: Iterable[tuple[str, WireMessage]]) -> None:
+async def publish_confirmed(
+    session: Session, messages: Iterable[tuple[str, WireMessage]], delivery_mode: DeliveryMode = DeliveryMode.PERSISTENT
+) -> None:
     """Send, and return once the broker has confirmed all; raises as `send` and its confirmation do."""
-    await (await send(session, messages))
+    await (await send(session, messages, delivery_mode))
 
 
 async def _confirmed(sending: Sequence[asyncio.Task[None]]) -> None:
@@ -113,7 +117,7 @@ async def tell(
     )
 
 
-async def _publish(channel: Channel, routing_key: str, message: WireMessage) -> None:
+async def _publish(channel: Channel, routing_key: str, message: WireMessage, delivery_mode: DeliveryMode) -> None:
     try:
         # Not waiting for each frame to be written leaves it to the loop to write many at once.
         await channel.basic_publish(
@@ -122,7 +126,7 @@ async def _publish(channel: Channel, routing_key: str, message: WireMessage) -> 
             routing_key=routing_key,
             properties=Basic.Properties(
                 content_type="application/json",
-                delivery_mode=DeliveryMode.PERSISTENT,
+                delivery_mode=delivery_mode,
                 message_id=message.message_id,
                 correlation_id=message.correlation_id,
                 message_type=message.message_type,

@@ -3,7 +3,7 @@
 from enum import StrEnum
 from typing import Any, Final, NamedTuple
 
-from aio_pika import ExchangeType
+from aio_pika import DeliveryMode, ExchangeType
 from aio_pika.abc import AbstractChannel, AbstractExchange, AbstractQueue
 
 from attune_executor.domain.policy import check_pool
@@ -32,6 +32,11 @@ class QueueType(StrEnum):
 
     CLASSIC = "classic"
     QUORUM = "quorum"
+
+
+DISPATCH_DELIVERY_MODE: Final = DeliveryMode.NOT_PERSISTENT
+"""A broker that comes back with its dispatches would give them to other workers while the first still run them. What it
+had not delivered yet is found by the roll call."""
 
 
 class Exchanges(NamedTuple):

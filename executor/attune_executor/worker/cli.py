@@ -17,6 +17,7 @@ from pydantic import ValidationError
 
 from attune_executor.amqp.link import Link
 from attune_executor.configuration import AS_OPTION, describe
+from attune_executor.garbage import collect_rarely
 from attune_executor.ports.broker import BrokerError
 from attune_executor.worker.health import HealthServer
 from attune_executor.worker.registry import ActionRegistry, PackError
@@ -79,6 +80,7 @@ def work(
     except PackError as error:
         _give_up(EXIT_CONFIGURATION, str(error))
     settings.log.configure()
+    collect_rarely()
     try:
         left_behind = uvloop.run(_run(settings, actions))
     except BrokerError as error:

@@ -12,7 +12,7 @@ from attune_executor.amqp.dead_letters import dead_letter
 from attune_executor.amqp.errors import guarded
 from attune_executor.amqp.link import Link, Session
 from attune_executor.amqp.publishing import publish_confirmed
-from attune_executor.amqp.topology import declare_pool, pool_queue_name
+from attune_executor.amqp.topology import DISPATCH_DELIVERY_MODE, declare_pool, pool_queue_name
 from attune_executor.ports.broker import BrokerError, DeliveryMark, Dispatch
 from attune_executor.wire.envelope import MalformedMessageError, Origin
 from attune_executor.wire.messages import Assignment, decode_dispatches, encode_dispatches
@@ -106,7 +106,7 @@ class Deliveries:
             returned.assignments[0].shard,
         )
         try:
-            await publish_confirmed(session, [(pool_queue_name(self._pool), message)])
+            await publish_confirmed(session, [(pool_queue_name(self._pool), message)], DISPATCH_DELIVERY_MODE)
         except BrokerError as error:
             session.end(f"cannot return a message: {error}")
             return

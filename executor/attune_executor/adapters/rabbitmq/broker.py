@@ -11,6 +11,7 @@ from attune_executor.amqp.errors import guarded
 from attune_executor.amqp.link import Link, Session
 from attune_executor.amqp.publishing import CONFIRM_TIMEOUT_SECONDS, UnroutableError, send, tell
 from attune_executor.amqp.topology import (
+    DISPATCH_DELIVERY_MODE,
     ROLL_CALL_KEY,
     QueueType,
     control_key,
@@ -86,7 +87,7 @@ class RabbitMQBroker:
 
     async def send(self, dispatches: Sequence[Dispatch]) -> Confirmation:
         """Publish in this order; raises BrokerError, or its confirmation does, when at least one is not confirmed."""
-        return self._confirmed(await send(self._link.require(), self._messages(dispatches)))
+        return self._confirmed(await send(self._link.require(), self._messages(dispatches), DISPATCH_DELIVERY_MODE))
 
     async def _confirmed(self, confirmation: Confirmation) -> None:
         try:
