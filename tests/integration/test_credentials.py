@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import secrets
 import time
 from collections.abc import Callable, Iterator
@@ -15,9 +16,14 @@ import pytest
 from psycopg import sql
 
 from attune_executor.adapters.postgres.connection import open_connection
+from attune_executor.amqp.link import Link, Session
+from attune_executor.amqp.settings import MessageQueueSettings
+from attune_executor.ports.broker import BrokerError
 from attune_executor.settings import DatabaseSettings
 from testbed.attune.processes import AttuneProcesses, HostProcess
 from testbed.cluster.localnode.authority import Authority
+from testbed.services.host import HostProgram
+from testbed.services.ports import free_port
 from testbed.services.postgres import PostgresServer
 from testbed.services.rabbitmq import RabbitMQServer
 
@@ -180,3 +186,60 @@ async def test_tls_to_postgresql_with_the_clients_own_certificate(
     assert await session(settings(authority, authority)) == (True, "/CN=attune")
     with pytest.raises(OSError, match="certificate verify failed"):
         await session(settings(stranger, None))
+
+
+class TlsRabbitMQ(RabbitMQServer):
+    """A broker of this machine that speaks TLS as well, and asks clients for certificates of its own authority."""
+
+    def __init__(self, authority: Authority) -> None:
+        super().__init__()
+        self.tls_port = free_port()
+        program = self._program
+        if not isinstance(program, HostProgram):
+            pytest.skip("its configuration is only at hand where the broker is a process of this machine")
+        self._folder = program._directory  # pyright: ignore[reportPrivateUsage] - the script's own has no TLS
+        serving = authority.issue("broker", "broker", serves=["127.0.0.1"])
+        files = {"cacertfile": authority.certificate, "certfile": serving.certificate, "keyfile": serving.key}
+        for name, file in files.items():
+            self._write(name, file.read_text())
+        options = ", ".join(f'{{{name}, "{self._folder / name}"}}' for name in files)
+        tls = f"[{options}, {{verify, verify_peer}}, {{fail_if_no_peer_cert, true}}]"
+        listeners = f'[{{"127.0.0.1", {self.tls_port}}}]'
+        advanced = f"[{{rabbit, [{{ssl_listeners, {listeners}}}, {{ssl_options, {tls}}}]}}]."
+        self._write("config/advanced.config", advanced)
+        self._write("config/rabbitmq-env.conf", f"ADVANCED_CONFIG_FILE={self._folder}/config/advanced.config")
+
+    def _write(self, name: str, content: str) -> None:
+        """A file that only the broker's user reads."""
+        owner = self._folder.stat()
+        path = self._folder / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(content)
+        for each in {path, path.parent} - {self._folder}:
+            os.chown(each, owner.st_uid, owner.st_gid)
+        path.chmod(0o600)
+
+
+async def test_tls_to_rabbitmq_with_the_clients_own_certificate(tmp_path: Path) -> None:
+    authority, stranger = Authority("authority", tmp_path / "a"), Authority("stranger", tmp_path / "s")
+
+    def link(server: TlsRabbitMQ, trusted: Authority, user: Authority) -> Link:
+        own = user.issue("client", "attune")
+        tls = {"ca_file": trusted.certificate, "certificate_file": own.certificate, "key_file": own.key}
+        url = server.url.replace("amqp://", "amqps://").replace(f":{server.port}/", f":{server.tls_port}/")
+        settings = MessageQueueSettings.model_validate({"url": url, "tls": tls})
+        return Link(settings.connection_url, "test", settings.queue_type)
+
+    async def prepare(session: Session) -> None:
+        assert session.publishing is not None
+
+    server = TlsRabbitMQ(authority)
+    with server:
+        right = link(server, authority, authority)
+        await right.start(prepare)
+        assert right.session is not None
+        await right.stop()
+        with pytest.raises(BrokerError, match="certificate verify failed"):
+            await link(server, stranger, authority).start(prepare)
+        with pytest.raises(BrokerError):
+            await link(server, authority, stranger).start(prepare)
