@@ -23,6 +23,7 @@ from attune_executor.adapters.rabbitmq import RequestIntake
 from attune_executor.adapters.token_file import FileAuthorizer
 from attune_executor.api.app import create_api
 from attune_executor.api.certificate import ServedCertificate
+from attune_executor.api.loopback import LoopbackGate
 from attune_executor.api.peers import PeerGate
 from attune_executor.api.rate_limit import SubmissionLimit
 from attune_executor.api.server import ApiServer
@@ -209,6 +210,8 @@ class Executor:
             authorizer=self._authorizer,
             scaling=self._scaling,
         )
+        if isinstance(self._authorizer, EverybodyHere):
+            api.add_middleware(LoopbackGate)
         if peers is not None:
             api.add_middleware(PeerGate, max_body_bytes=settings.max_body_bytes, **peers)
         certificate = None if settings.tls is None else ServedCertificate(settings.tls)

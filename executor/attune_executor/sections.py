@@ -1,6 +1,7 @@
 """What every section of a configuration has in common: how it treats its keys, and the types of its values."""
 
 import re
+from ipaddress import ip_address
 from typing import Annotated, Final, TypeAlias
 from urllib.parse import urlsplit
 
@@ -49,3 +50,11 @@ def has_address(url: SecretStr, schemes: frozenset[str]) -> bool:
         return False
     hosts = parts.netloc.rpartition("@")[2].split(",")
     return parts.scheme in schemes and all(_HOST.fullmatch(host) for host in hosts)
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a name or address reaches this machine alone."""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

@@ -4,7 +4,6 @@ Read when asked, never at import: a test or another program may set things first
 """
 
 import os
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Any, Final, Self
 
@@ -27,7 +26,7 @@ from attune_executor.domain.policy import QueuePolicy
 from attune_executor.domain.sharding import MOST_SHARDS
 from attune_executor.observability import LogSettings
 from attune_executor.policy_settings import EmergencySettings, PolicySettings, QueueSettings
-from attune_executor.sections import Number, Section, Whole, has_address
+from attune_executor.sections import Number, Section, Whole, has_address, is_loopback
 from attune_executor.settings_sources import SHORT_RATE_LIMITS, Environment, read_file
 
 ENVIRONMENT_PREFIX: Final = "ATTUNE__"
@@ -166,7 +165,7 @@ class ApiSettings(Section):
         Raises:
             ConfigurationError: more than this machine could reach the API, and nobody would be asked for a token.
         """
-        if self.tokens_file is None and not _loopback(self.host):
+        if self.tokens_file is None and not is_loopback(self.host):
             raise ConfigurationError(
                 f"api.tokens_file: api.host {self.host} lets other machines call, which needs tokens: write a file of"
                 " them, or listen on 127.0.0.1"
@@ -179,13 +178,6 @@ class ApiSettings(Section):
             return self.advertise_url.rstrip("/")
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"{'http' if self.tls is None else 'https'}://{host}:{self.port}"
-
-
-def _loopback(host: str) -> bool:
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 class MigrationSettings(BaseSettings):
