@@ -139,6 +139,7 @@ def _seconds(answer: object) -> float:
 
 
 def _caller(user: Mapping[str, Any]) -> Caller:
-    return Caller(
-        user["username"], tuple(user.get("groups", ())), user.get("uid", ""), dict[str, Any](user.get("extra", {}))
-    )
+    extra: Mapping[str, Sequence[str]] = user.get("extra", {})
+    groups: Sequence[str] = user.get("groups", ())
+    frozen = {key: tuple(values) for key, values in extra.items()}
+    return Caller(user["username"], tuple(groups), user.get("uid", ""), frozen)
