@@ -38,8 +38,8 @@ class OperatorReplica(HostProcess):
         super().__init__(f"operator-{number}", ["attune-operator", "run"], {**environment, **ports}, log)
 
     def leads(self) -> bool:
-        """Whether its executor serves."""
-        return answers(f"{self.url}/readyz")
+        """Whether its executor serves, with all in force that is declared."""
+        return answers(f"{self.url}/readyz") and answers(f"{self.health_url}/readyz")
 
     def get(self, path: str) -> Any:
         """The `data` of a GET."""
@@ -114,10 +114,9 @@ class Operators:
         return replica
 
     def leader(self) -> OperatorReplica:
-        """Start a replica and wait until it leads and has put in force what is declared."""
+        """Start a replica and wait until it leads."""
         replica = self.replica()
         until(replica.leads, _READY_SECONDS, replica)
-        until(lambda: answers(f"{replica.health_url}/readyz"), _READY_SECONDS, replica)
         return replica
 
     def worker(self, pool: str, slots: int = 10) -> HostProcess:
