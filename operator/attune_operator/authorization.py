@@ -19,6 +19,8 @@ from attune_operator.rulers import Rulers, RulersUnknownError
 YES_SECONDS: Final = 10.0
 NO_SECONDS: Final = 3.0
 """A refusal is forgotten sooner: whoever has just been given a permission tries again at once."""
+OUTAGE_SECONDS: Final = 900.0
+"""How much longer a permission counts while the Kubernetes API is away: its outage must not stop the queues too."""
 _MOST_TOKENS: Final = 2048
 _MOST_ANSWERS: Final = 16_384
 _REVIEWS_AT_ONCE: Final = 16
@@ -63,8 +65,12 @@ class KubernetesAuthorizer:
         self._turns = asyncio.Semaphore(_REVIEWS_AT_ONCE)
         self._waiting = 0
         # By digest: a token that is in no memory for longer than its request cannot be read out of it.
-        self._callers: BriefCache[bytes, Caller | None] = BriefCache(_MOST_TOKENS, _seconds)
-        self._answers: BriefCache[tuple[Any, ...], bool] = BriefCache(_MOST_ANSWERS, _seconds)
+        self._callers: BriefCache[bytes, Caller | None] = BriefCache(
+            _MOST_TOKENS, _seconds, outage_seconds=_outage_seconds
+        )
+        self._answers: BriefCache[tuple[Any, ...], bool] = BriefCache(
+            _MOST_ANSWERS, _seconds, outage_seconds=_outage_seconds
+        )
 
     async def authenticate(self, token: str | None) -> Caller | None:
         """Whose token the Kubernetes API says it is; it knows nobody without one."""
@@ -136,6 +142,10 @@ class KubernetesAuthorizer:
 
 def _seconds(answer: object) -> float:
     return YES_SECONDS if answer else NO_SECONDS
+
+
+def _outage_seconds(answer: object) -> float:
+    return OUTAGE_SECONDS if answer else 0.0
 
 
 def _caller(user: Mapping[str, Any]) -> Caller:

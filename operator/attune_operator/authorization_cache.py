@@ -1,16 +1,30 @@
 """Answers of the Kubernetes API, kept for a moment: a caller asks a thousand times a second, the API is asked once.
 
-Bounded in number and in time. Who asks while the same question is under way waits for its answer.
+Bounded in number and in time. Who asks while the same question is under way waits for its answer. While nobody answers,
+what was answered last may count for some more time, so that an outage of the API is none of the queues.
 """
 
 import asyncio
 import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Hashable
-from typing import Generic, TypeVar
+from dataclasses import dataclass
+from typing import Final, Generic, TypeVar
+
+from attune_executor.ports.authorization import AuthorizationUnavailableError
+
+_RETRY_SECONDS: Final = 3.0
+"""Time until a question is asked again that could not be answered, while its last answer counts."""
 
 Question = TypeVar("Question", bound=Hashable)
 Answer = TypeVar("Answer")
+
+
+@dataclass(slots=True)
+class _Kept(Generic[Answer]):
+    answer: Answer
+    fresh_until: float
+    counts_until: float
 
 
 class BriefCache(Generic[Question, Answer]):
@@ -20,6 +34,7 @@ class BriefCache(Generic[Question, Answer]):
         most: answers kept; beyond it the one that was used longest ago goes.
         seconds: how long each is kept, from its answer.
         clock: seconds.
+        outage_seconds: how much longer each counts while asking raises AuthorizationUnavailableError.
     """
 
     def __init__(
@@ -27,11 +42,13 @@ class BriefCache(Generic[Question, Answer]):
         most: int,
         seconds: Callable[[Answer], float],
         clock: Callable[[], float] = time.monotonic,
+        outage_seconds: Callable[[Answer], float] = lambda _: 0.0,
     ) -> None:
         self._most = most
         self._seconds = seconds
+        self._outage_seconds = outage_seconds
         self._clock = clock
-        self._kept: OrderedDict[Question, tuple[float, Answer]] = OrderedDict()
+        self._kept: OrderedDict[Question, _Kept[Answer]] = OrderedDict()
         self._asked: dict[Question, asyncio.Task[Answer]] = {}
 
     def __len__(self) -> int:
@@ -40,9 +57,9 @@ class BriefCache(Generic[Question, Answer]):
     async def get(self, question: Question, ask: Callable[[], Awaitable[Answer]]) -> Answer:
         """The kept answer, or that of ``ask``; what ``ask`` raises is raised to all who wait, and not kept."""
         kept = self._kept.get(question)
-        if kept is not None and self._clock() < kept[0]:
+        if kept is not None and self._clock() < kept.fresh_until:
             self._kept.move_to_end(question)
-            return kept[1]
+            return kept.answer
         asking = self._asked.get(question)
         if asking is None:
             asking = self._asked[question] = asyncio.create_task(self._ask(question, ask))
@@ -52,9 +69,17 @@ class BriefCache(Generic[Question, Answer]):
     async def _ask(self, question: Question, ask: Callable[[], Awaitable[Answer]]) -> Answer:
         try:
             answer = await ask()
+        except AuthorizationUnavailableError:
+            kept = self._kept.get(question)
+            if kept is None or self._clock() >= kept.counts_until:
+                raise
+            # Not at every request: each would wait for an API that does not answer.
+            kept.fresh_until = min(self._clock() + _RETRY_SECONDS, kept.counts_until)
+            return kept.answer
         finally:
             del self._asked[question]
-        self._kept[question] = (self._clock() + self._seconds(answer), answer)
+        fresh_until = self._clock() + self._seconds(answer)
+        self._kept[question] = _Kept(answer, fresh_until, fresh_until + self._outage_seconds(answer))
         self._kept.move_to_end(question)
         if len(self._kept) > self._most:
             self._kept.popitem(last=False)
