@@ -129,14 +129,18 @@ class Cluster:
     async def scaled_by_others(self, namespace: str) -> dict[ObjectKey, str]:
         """The Deployments of a namespace that other autoscalers scale, and who does."""
         path = f"/apis/autoscaling/v2/namespaces/{namespace}/horizontalpodautoscalers"
-        autoscalers, _ = await self._list(f"list HorizontalPodAutoscalers in namespace {namespace}", path)
+        (autoscalers, _), scaled_objects = await asyncio.gather(
+            self._list(f"list HorizontalPodAutoscalers{_within(namespace)}", path), self._scaled_objects(namespace)
+        )
+        return scaled_by_others(autoscalers, scaled_objects)
+
+    async def _scaled_objects(self, namespace: str) -> list[Json]:
         path = f"/apis/keda.sh/v1alpha1/namespaces/{namespace}/scaledobjects"
         try:
-            scaled_objects, _ = await self._list(f"list ScaledObjects in namespace {namespace}", path)
+            return (await self._list(f"list ScaledObjects{_within(namespace)}", path))[0]
         except NotFoundError:
             # There is no KEDA here.
-            scaled_objects = []
-        return scaled_by_others(autoscalers, scaled_objects)
+            return []
 
     async def set_deletion_cost(self, pod: ObjectKey, cost: int) -> None:
         """Say what a pod is worth: of those of a Deployment that shrinks the cheapest go first."""
