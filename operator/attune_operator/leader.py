@@ -93,11 +93,20 @@ class LeaderElection:
         if self._lease is None or self._lease.spec.holder_identity != self._identity:
             return
         try:
-            await self._cluster.replace_lease(self._lease.released(datetime.now(UTC)))
+            await self._give_up(self._lease)
         except ClusterError as error:
             _log.warning("the lease was not released and has to run out", error=str(error))
         else:
             _log.info("lease released", lease=self._name)
+
+    async def _give_up(self, lease: Lease) -> None:
+        try:
+            await self._cluster.replace_lease(lease.released(datetime.now(UTC)))
+        except ConflictError:
+            # A renewal was on its way when this process was told to stop, and nobody waited for its answer.
+            current = await self._cluster.lease(self._name)
+            if current.spec.holder_identity == self._identity:
+                await self._cluster.replace_lease(current.released(datetime.now(UTC)))
 
     async def _take(self) -> Lease:
         """Take the Lease if that is allowed; returns it as it is afterwards."""
