@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterator
 from typing import Any
 
 import pytest
@@ -10,7 +10,9 @@ import yaml
 
 from testbed.attune.client import Caller, Wanted
 from testbed.attune.cluster_view import OPERATOR, WORKERS, ClusterView
-from testbed.attune.deployment import CLUSTER_SCOPED, in_namespace, rolled_out_on_change
+from testbed.attune.deployment import CLUSTER_SCOPED, deploy, in_namespace, rolled_out_on_change
+from testbed.attune.port_forward import PortForward
+from testbed.cluster.provider import Provider
 from testbed.helm import CHART, Helm, find_helm
 from testbed.images.catalog import OPERATOR as OPERATOR_IMAGE
 from testbed.services.program import REPOSITORY
@@ -20,11 +22,28 @@ pytestmark = pytest.mark.timeout(1800)
 ACTION = "core.sleep"
 RUNNING = 10
 RELEASE = "attune"
+NAMESPACE = "attune-install-test"
 
 
 @pytest.fixture(scope="module")
 def helm() -> Helm:
     return find_helm()
+
+
+@pytest.fixture(scope="module")
+def attune(cluster: Provider) -> Iterator[ClusterView]:
+    """The development overlay in a namespace of its own, since its operator comes and goes."""
+    deploy(cluster, NAMESPACE)
+    view = ClusterView(cluster.kubectl(), NAMESPACE)
+    yield view
+    view.kubectl.run("delete", "clusterrolebinding", f"attune-operator:{NAMESPACE}", "--ignore-not-found")
+    view.kubectl.run("delete", "namespace", NAMESPACE, "--wait=true", timeout=180)
+
+
+@pytest.fixture(scope="module")
+def forward(attune: ClusterView) -> Iterator[PortForward]:
+    with PortForward(attune.kubectl, attune.namespace, "service/attune-executor", 8080) as forward:
+        yield forward
 
 
 class Installation:
