@@ -148,7 +148,7 @@ class Executor:
         return self._require().policies()
 
     def held_by_worker(self, pool: str) -> Mapping[str, int]:
-        """Executions that each worker of a pool has, idle workers included."""
+        """Executions that each worker of a pool has; those that drain are left out."""
         held: Counter[str] = Counter()
         for engine in self._require().engines.values():
             # Not `+=`, which would drop the idle ones.

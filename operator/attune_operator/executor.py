@@ -67,7 +67,7 @@ class ExecutorFacade(Protocol):
         ...
 
     def held_by_worker(self, pool: str) -> Mapping[str, int]:
-        """Executions that each worker of a pool has, idle workers included."""
+        """Executions that each worker of a pool has; those that drain are left out."""
         ...
 
     def ownerships(self) -> Sequence[Ownership]:
@@ -150,7 +150,7 @@ class ExecutorThread:
         await self._cross(change())
 
     async def held_by_worker(self, pool: str) -> Mapping[str, int]:
-        """Executions that each worker of a pool has, idle workers included."""
+        """Executions that each worker of a pool has; those that drain are left out."""
 
         async def read() -> Mapping[str, int]:
             return self._serving().held_by_worker(pool)

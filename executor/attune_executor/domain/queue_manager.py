@@ -317,7 +317,7 @@ class ExecutionQueueManager:
         return iter(self._slots.pools.values())
 
     def held_by_worker(self, pool: str) -> dict[str, int]:
-        """Executions that each worker of a pool has, idle workers included."""
+        """Executions that each worker of a pool has; those that drain are left out."""
         return self._slots.held_by_worker(pool)
 
     def holds_slot(self, execution_id: int) -> bool:

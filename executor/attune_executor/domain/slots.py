@@ -101,17 +101,18 @@ class Slots:
         return execution_id in self._active
 
     def held_by_worker(self, pool: str) -> dict[str, int]:
-        """Executions that each worker of a pool has, idle workers included, as far as they have said so."""
+        """Executions that each worker of a pool has, as far as it has said so; those that drain are left out."""
         known = self.pools.get(pool)
         if known is None:
             return {}
         held = {
             worker.name: {execution_id for execution_id in worker.held if execution_id in self._active}
             for worker in known.workers.values()
+            if not worker.draining
         }
         for execution_id, active in self._active.items():
-            if active.pool is known and active.worker is not None:
-                held.setdefault(active.worker, set()).add(execution_id)
+            if active.pool is known and active.worker in held:
+                held[active.worker].add(execution_id)
         return {worker: len(executions) for worker, executions in held.items()}
 
     # What callers, workers and operators say

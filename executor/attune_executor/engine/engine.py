@@ -173,7 +173,7 @@ class Engine:
         return None if queue is None else queue.stats(self._clock.now())
 
     def held_by_worker(self, pool: str) -> dict[str, int]:
-        """Executions that each worker of a pool has of this shard, idle workers included."""
+        """Executions of this shard that each worker of a pool has; those that drain are left out."""
         return self._loop.manager.held_by_worker(pool)
 
     async def execution(self, execution_id: int) -> ExecutionView | None:

@@ -43,7 +43,7 @@ class Queues(Configurable, Protocol):
         ...
 
     async def held_by_worker(self, pool: str) -> Mapping[str, int]:
-        """Executions that each worker of a pool has, idle workers included."""
+        """Executions that each worker of a pool has; those that drain are left out."""
         ...
 
     def stats(self) -> Sequence[QueueStats]:

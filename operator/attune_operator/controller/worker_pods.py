@@ -32,7 +32,7 @@ class WorkerPods:
         self._priced: dict[ObjectKey, dict[str, int]] = {}
 
     async def running(self, deployment: ObjectKey) -> Mapping[str, int]:
-        """Executions that each worker of a Deployment has, idle ones included."""
+        """Executions that each worker of a Deployment has; those that drain are left out."""
         return await self._queues.held_by_worker(pool_of(deployment, self._home))
 
     async def price(self, deployment: ObjectKey, running: Mapping[str, int]) -> None:

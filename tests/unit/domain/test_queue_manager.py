@@ -411,3 +411,22 @@ def test_load_counts_arrivals_and_run_time() -> None:
     assert queue is not None
     load = queue.stats(NOW).load
     assert (load.peak_per_hour, load.average_duration_seconds) == (60.0, 2.0)
+
+
+def test_what_workers_have_is_what_they_report_and_what_they_hold() -> None:
+    driver = Driver(QueuePolicy(concurrency=6))
+    driver.heartbeat(worker="idle", slots=10)
+    driver.heartbeat(worker="leaves", slots=10)
+    driver.submit(6)
+    driver.close()
+    driver.manager.notify_started(Started(101, 1, "w", NOW), NOW)
+    driver.manager.notify_started(Started(103, 1, "leaves", NOW), NOW)
+    driver.heartbeat(101, 102, 999)
+    driver.heartbeat(103, worker="leaves", slots=0, draining=True)
+
+    assert driver.manager.held_by_worker("default") == {"w": 2, "idle": 0}
+    assert driver.manager.held_by_worker("elsewhere") == {}
+
+    driver.finish(101)
+    driver.close()
+    assert driver.manager.held_by_worker("default") == {"w": 1, "idle": 0}
