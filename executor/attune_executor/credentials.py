@@ -50,5 +50,6 @@ def with_options(url: str, options: Mapping[str, str]) -> str:
     """The URL with these options at the end, where it does not have them itself."""
     parts = urlsplit(url)
     present = {option.partition("=")[0] for option in parts.query.split("&")}
-    added = urlencode({name: value for name, value in options.items() if name not in present}, quote_via=quote, safe="/")
+    missing = {name: value for name, value in options.items() if name not in present}
+    added = urlencode(missing, quote_via=quote, safe="/")
     return urlunsplit(parts._replace(query="&".join(part for part in (parts.query, added) if part)))

@@ -1,5 +1,7 @@
 """Tokens from a file: whose they are, what they are for, and how the file is followed."""
 
+import asyncio
+import re
 from collections.abc import Mapping
 from hashlib import sha256
 from pathlib import Path
@@ -11,6 +13,8 @@ import yaml
 from attune_executor.adapters.token_file import FileAuthorizer
 from attune_executor.configuration import ConfigurationError
 from attune_executor.ports.authorization import Caller, Verb
+
+HOW_TO = (Path(__file__).parents[3] / "docs" / "how-to" / "secure.md").read_text(encoding="utf-8")
 
 
 class Clock:
@@ -88,6 +92,15 @@ def test_a_file_with_a_mistake_is_refused_at_the_start(file: Path, text: str, co
     with pytest.raises(ConfigurationError, match=r"tokens\.yaml: ") as raised:
         FileAuthorizer(file)
     assert complaint in str(raised.value)
+
+
+async def test_the_file_of_the_how_to(tmp_path: Path) -> None:
+    (example,) = re.findall(r"^```yaml\n(# /etc/attune/tokens.*?)^```$", HOW_TO, re.DOTALL | re.MULTILINE)
+    file = tmp_path / "tokens.yaml"
+    await asyncio.to_thread(file.write_text, example)
+    authorizer = FileAuthorizer(file)
+    assert await authorizer.may(Caller("ci"), Verb.CREATE, "core.http.get")
+    assert await authorizer.may_read_metrics(Caller("dashboard"))
 
 
 def test_a_file_that_is_not_there_is_refused_at_the_start(tmp_path: Path) -> None:
