@@ -245,7 +245,7 @@ class Slots:
             self.draft.cancels.append(CancelOrder(active.pool.name, execution_id, active.attempt))
         self._move(execution_id, active, self.pool(active.queue.policy.pool))
         # Where a draining worker has the earlier attempt, this one is in the way of others all the same.
-        active.pool.leaving.discard(execution_id)
+        active.pool.left(execution_id)
         active.attempt += 1
         active.started = False
         active.worker = None
@@ -288,7 +288,7 @@ class Slots:
     def _move(self, execution_id: int, active: Active, pool: WorkerPool) -> None:
         if active.pool is not pool:
             active.pool.in_flight -= 1
-            active.pool.leaving.discard(execution_id)
+            active.pool.left(execution_id)
             pool.in_flight += 1
             active.pool = pool
 
@@ -304,7 +304,7 @@ class Slots:
         queue.active_count -= 1
         group.active_count -= 1
         pool.in_flight -= 1
-        pool.leaving.discard(execution_id)
+        pool.left(execution_id)
         queue.settle(group)
         self.draft.touch(queue, now)
 

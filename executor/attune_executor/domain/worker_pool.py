@@ -30,6 +30,8 @@ class PoolWorker:
     held: frozenset[int]
     elsewhere: int = 0
     """What it holds for other shards, and attempts of ours that are given up."""
+    leaving: set[int] = field(default_factory=set[int])
+    """Where it drains: what it holds of this pool, in the attempt that is under way."""
     unanswered: int = 0
 
     @property
@@ -49,7 +51,7 @@ class WorkerPool:
     slots: int = 0
     """Of the workers that take executions."""
     leaving: set[int] = field(default_factory=set[int])
-    """Executions of the pool whose attempt that is under way is with a draining worker, and in nobody's way."""
+    """Executions of the pool that are with draining workers, in the attempt under way, and in nobody's way."""
     ready: "dict[ActionQueue, None]" = field(default_factory=dict["ActionQueue", None])
     """Queues of the pool with something to start, in turn."""
     shards: int = 1
@@ -84,9 +86,6 @@ class WorkerPool:
 
     def heard(self, heartbeat: Heartbeat, under_way: set[int]) -> None:
         """A worker answered; ``under_way`` are the executions that it holds in the attempt that holds a slot."""
-        known = self.workers.get(heartbeat.worker)
-        if known is not None and known.draining:
-            self.leaving -= known.held
         worker = PoolWorker(
             heartbeat.worker,
             heartbeat.slots,
@@ -95,9 +94,9 @@ class WorkerPool:
         )
         if self.shards > 1:
             worker.elsewhere = len(worker.held) - len(under_way)
-        self.workers[worker.name] = worker
         if worker.draining:
-            self.leaving |= under_way
+            worker.leaving = under_way
+        self.workers[worker.name] = worker
         self._add_up()
 
     def call_roll(self) -> list[PoolWorker]:
@@ -108,7 +107,6 @@ class WorkerPool:
             if worker.unanswered > ROLL_CALLS_UNTIL_LOST:
                 lost.append(worker)
                 del self.workers[worker.name]
-                self.leaving -= worker.held
         if lost:
             self._add_up()
         return lost
@@ -117,6 +115,13 @@ class WorkerPool:
         """Executions that some worker holds."""
         for worker in self.workers.values():
             yield from worker.held
+
+    def left(self, execution_id: int) -> None:
+        """An execution is not in the pool any more, or there in another attempt."""
+        if execution_id in self.leaving:
+            self.leaving.discard(execution_id)
+            for worker in self.workers.values():
+                worker.leaving.discard(execution_id)
 
     def ran(self, seconds: float) -> None:
         """An execution took so long."""
@@ -127,3 +132,4 @@ class WorkerPool:
         taking = [worker for worker in self.workers.values() if not worker.draining]
         self.slots = sum(worker.slots for worker in taking)
         self.elsewhere = sum(worker.elsewhere for worker in taking)
+        self.leaving = set[int]().union(*(worker.leaving for worker in self.workers.values()))

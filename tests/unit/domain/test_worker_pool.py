@@ -44,6 +44,17 @@ def test_what_drains_is_in_nobodys_way() -> None:
     assert pool.leaving == {2}
 
 
+def test_what_two_draining_workers_hold_leaves_until_both_have_let_go_of_it() -> None:
+    pool = WorkerPool("default", in_flight=1)
+    for worker in ("a", "b"):
+        pool.heard(beat(worker, 1, 7, draining=True), {7})
+    pool.heard(beat("a", 1), set())
+    assert (pool.leaving, pool.room) == ({7}, 1)
+    pool.left(7)
+    pool.heard(beat("c", 0), set())
+    assert (pool.leaving, pool.room) == (set(), 0)
+
+
 def test_a_worker_that_does_not_answer_is_lost_with_its_slots() -> None:
     pool = WorkerPool("default")
     pool.heard(beat("a"), set())

@@ -62,6 +62,8 @@ class Action:
     enabled: bool = True
     accepted: int = 0
     dispatch_times: list[float] = field(default_factory=list[float])
+    uncounted: int = 0
+    """Of those times, how many are from before there was a limit to count them for."""
     rate_known_since: float = float("-inf")
     widest_rate_window: float = 0.0
     timeout_changed_at: float = float("-inf")
@@ -74,9 +76,10 @@ class Action:
     def change(self, policy: QueuePolicy, now: float) -> None:
         earlier, self.policy, self.governed = self.policy, policy, True
         self.earlier_in_turn.append(earlier)
-        if policy.rate_limit != earlier.rate_limit:
-            remembered = 0.0 if earlier.rate_limit is None else earlier.rate_limit.window_seconds
-            self.rate_known_since = max(self.rate_known_since, now - remembered)
+        if earlier.rate_limit is None:
+            self.uncounted = len(self.dispatch_times)
+        elif policy.rate_limit != earlier.rate_limit:
+            self.rate_known_since = max(self.rate_known_since, now - earlier.rate_limit.window_seconds)
         if policy.rate_limit is not None:
             self.widest_rate_window = max(self.widest_rate_window, policy.rate_limit.window_seconds)
         if policy.queue_timeout_seconds != earlier.queue_timeout_seconds:
@@ -252,8 +255,8 @@ class Ledger:
 def _within_rate(action: Action, now: float) -> None:
     limit = action.policy.rate_limit
     if limit is not None:
-        recent = [at for at in action.dispatch_times if at + limit.window_seconds > now]
-        counted = sum(at >= action.rate_known_since for at in recent)
+        recent = [at for at in action.dispatch_times[action.uncounted :] if at + limit.window_seconds > now]
+        counted = sum(at > action.rate_known_since for at in recent)
         assert counted <= limit.max_executions, "over the rate limit"
 
 

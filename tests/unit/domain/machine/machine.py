@@ -233,25 +233,27 @@ class QueueMachine(RuleBasedStateMachine):
         for fate, attempt in before.items():
             assert not fate.with_worker or fate.attempt > attempt, "lost, and nobody noticed"
 
-    @precondition(lambda self: any(self._left_in(pool) for pool in choices.POOLS))
-    @rule()
-    def desert_a_pool(self) -> None:
-        """Its workers go away, and policies name another: what was left there is dispatched again."""
+    @precondition(lambda self: any(fate.with_worker for fate in self.rig.ledger.active()))
+    @rule(ref=choices.refs)
+    def desert_a_pool(self, ref: str) -> None:
+        """Its workers go away once the policy names another: what was left there is dispatched again."""
+        deserted = self.rig.ledger.actions[ref].policy.pool
+        other = next(pool for pool in choices.POOLS if pool != deserted)
+        self.change_policy(ref, ("pool", other))
         self.rig.close()
-        pool = next(pool for pool in choices.POOLS if self._left_in(pool))
-        left = {fate: fate.attempt for fate in self._left_in(pool)}
+        left = {
+            fate: fate.attempt
+            for fate in self.rig.ledger.active()
+            if fate.ref == ref and fate.pool == deserted and fate.with_worker and fate.cancelling_since is None
+        }
         for _ in range(2 * ROLL_CALLS_UNTIL_LOST + 1):
             for worker in choices.WORKERS:
-                if not worker.startswith(pool):
-                    self._hear(Heartbeat(worker, worker.partition("-")[0], 1, draining=False, held=()))
+                if worker.startswith(other):
+                    self._hear(Heartbeat(worker, other, 1, draining=False, held=()))
             self._call_roll()
         self.rig.close()
         for fate, attempt in left.items():
             assert not fate.with_worker or fate.attempt > attempt, "left behind in a pool without workers"
-
-    def _left_in(self, pool: str) -> list[Fate]:
-        ours = (fate for fate in self.rig.ledger.active() if fate.with_worker and fate.cancelling_since is None)
-        return [fate for fate in ours if fate.pool == pool != self.rig.ledger.actions[fate.ref].policy.pool]
 
     def _call_roll(self) -> None:
         turn = self.rig.enter(Phase.ROLL_CALL)
