@@ -1,0 +1,95 @@
+"""Taking workers away on a real cluster: the idle pod goes, the busy one stays, and nothing runs twice."""
+
+import asyncio
+import json
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from testbed.attune.client import Caller, Wanted
+from testbed.attune.cluster_view import WORKERS, ClusterView
+
+pytestmark = pytest.mark.timeout(1200)
+
+ACTION, POLICY = "core.sleep", "sleep"
+PODS = 4
+RUN_SECONDS = 45
+COST = "controller.kubernetes.io/pod-deletion-cost"
+
+
+def policy(minimum: int) -> dict[str, Any]:
+    return {
+        "apiVersion": "attune.io/v1alpha1",
+        "kind": "ActionQueuePolicy",
+        "metadata": {"name": POLICY},
+        "spec": {
+            "actionRef": ACTION,
+            "concurrency": 10,
+            "workers": {
+                "deployment": WORKERS,
+                "minReplicas": minimum,
+                "maxReplicas": PODS,
+                "peakWindowSeconds": 60,
+                "scaleDown": {"stabilizationSeconds": 2},
+            },
+        },
+    }
+
+
+class Scene:
+    """The policy, its pods and its executions."""
+
+    def __init__(self, view: ClusterView) -> None:
+        self.view = view
+
+    def apply(self, minimum: int) -> None:
+        document = json.dumps(policy(minimum))
+        self.view.run("apply", "--server-side", "--force-conflicts", "--filename=-", stdin=document)
+
+    def pods(self) -> list[dict[str, Any]]:
+        """Those that are there to stay."""
+        items = json.loads(self.view.run("get", "pods", f"--selector=app.kubernetes.io/name={WORKERS}", "-o", "json"))
+        return [item for item in items["items"] if "deletionTimestamp" not in item["metadata"]]
+
+    def ready(self) -> int:
+        return int(self.view.get("deployment", WORKERS).get("status", {}).get("readyReplicas", 0))
+
+    def execution(self, number: int) -> list[str]:
+        (row,) = self.view.query(
+            f"SELECT status, attempt, COALESCE(worker, '') FROM attune.execution WHERE id = {number}"  # noqa: S608 - a number
+        )
+        return row.split("|")
+
+
+async def until(look: Callable[[], bool], seconds: float, tell: Callable[[], object]) -> None:
+    deadline = time.monotonic() + seconds
+    while not await asyncio.to_thread(look):
+        assert time.monotonic() < deadline, tell()
+        await asyncio.sleep(0.2)
+
+
+async def test_the_idle_pods_go_and_the_busy_one_finishes(attune: ClusterView, caller: Caller) -> None:
+    scene = Scene(attune)
+
+    def tell() -> str:
+        return attune.run("get", "aqp,deployments,pods", "--output=wide")
+
+    scene.apply(PODS)
+    await until(lambda: scene.ready() == PODS, 240, tell)
+    # What is short says that the grace period is long enough for all.
+    await caller.submit([Wanted(ACTION, {"seconds": 0.1}) for _ in range(20)])
+    (number,) = (await caller.submit([Wanted(ACTION, {"seconds": RUN_SECONDS})])).values()
+    await until(lambda: scene.execution(number)[0] == "running", 60, tell)
+    worker = scene.execution(number)[2]
+
+    scene.apply(1)
+    await until(lambda: len(scene.pods()) == 1, 40, tell)
+
+    (left,) = scene.pods()
+    assert left["metadata"]["name"] == worker
+    assert left["metadata"]["annotations"][COST] == "1"
+    assert scene.execution(number)[0] == "running", "it outlives those that went"
+    await until(lambda: scene.execution(number)[0] != "running", RUN_SECONDS + 30, tell)
+    assert scene.execution(number) == ["succeeded", "1", worker]
