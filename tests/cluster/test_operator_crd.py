@@ -229,7 +229,7 @@ def test_what_kubectl_get_shows_of_a_configuration(kubectl: Kubectl, namespace: 
         ("aqp.spec.concurrency", "Executions of the action that may run at a time."),
         ("aqp.spec.queueTimeoutSeconds", "which is 3600 where nobody has changed it"),
         ("aqp.spec.retry.workerLost", "at least once"),
-        ("aqp.status.conditions", "Stuck: the queue has work and has not moved for 10 minutes."),
+        ("aqp.status.conditions", "Stuck: the queue has work and has not moved for 10 minutes,"),
         ("aec", "Changes take effect within seconds"),
         ("aec.spec.emergencyMode", "Turning it off restores what the policies say."),
         ("aec.status.epoch", "How often the queues have changed hands"),

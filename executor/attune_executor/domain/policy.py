@@ -21,7 +21,7 @@ _SHORTEST_PEAK_WINDOW_SECONDS: Final = 60
 
 
 def check_pool(pool: str) -> None:
-    """Make sure that ``pool`` is a DNS label, or two with a dot between: a Deployment, and its namespace if that matters.
+    """Make sure that ``pool`` is a DNS label, or two with a dot between: a Deployment, and its namespace where needed.
 
     Others would be wildcards in routing keys.
 

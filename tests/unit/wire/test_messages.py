@@ -204,7 +204,10 @@ def test_a_malformed_dispatch_is_refused_with_its_reason(body: bytes, reason: st
     ("body", "reason"),
     [
         (DISPATCHED, "message_type is 'ExecutionDispatched': a worker reports"),
-        (encode_heartbeat(Heartbeat("w", "no.such.pool", 1, draining=False, held=())).body, "payload: pool is 'no.such.pool'"),
+        (
+            encode_heartbeat(Heartbeat("w", "no.such.pool", 1, draining=False, held=())).body,
+            "payload: pool is 'no.such.pool'",
+        ),
         (COMPLETED.replace(b'"succeeded"', b'"running"'), "status of execution 1 is 'running', not a terminal one"),
         (COMPLETED.replace(b'"succeeded"', b'"done"'), "Invalid enum value 'done'"),
         (COMPLETED.replace(b'"worker":"w"', b'"worker":""'), "worker"),
