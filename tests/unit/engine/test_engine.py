@@ -328,6 +328,23 @@ async def test_what_a_removed_policy_left_waiting_drains_by_it_after_a_crash(wor
         assert engine.policies() == {}
 
 
+async def test_what_a_change_of_pool_leaves_without_workers_is_dispatched_to_the_new_one(world: World) -> None:
+    async with world.running() as engine:
+        await engine.set_policy(REF, QueuePolicy(concurrency=1))
+        (left, _) = await accepted(engine.submit(requests(2)))
+        await until(lambda: len(world.pool()) == 1)
+        await engine.set_policy(REF, QueuePolicy(concurrency=1, pool="gpu"))
+        del world.broker.workers["worker"]
+        world.broker.add_worker("gpu-worker", pool="gpu")
+        await until(lambda: bool(world.broker.pools.get("gpu")))
+        gpu = world.broker.pools["gpu"]
+        assert [(item.execution_id, item.attempt) for item in gpu] == [(left.execution_id, 2)]
+        # Its slot is free again once it has ended there: nothing is held by the pool that was left.
+        world.finish(gpu[0])
+        await until(lambda: len(gpu) == 2)
+    assert len(world.pool()) == 1
+
+
 async def test_reports_are_applied_again_after_a_reconnect_without_effect(world: World) -> None:
     async with world.running() as engine:
         await engine.set_policy(REF, QueuePolicy(concurrency=1))

@@ -33,8 +33,8 @@ WITH fence AS (
         id, action, action_ref, queue_order, parameters, idempotency_key, created, dispatch_order, group_key
     )
     WHERE EXISTS (SELECT FROM fence)
-    -- A key that another shard uses at the same moment makes this wait for its turn. The order keeps two turns with several
-    -- such keys from waiting for each other.
+    -- A key that another shard uses at the same moment makes this wait for that one's turn. The order keeps two turns
+    -- with several such keys from waiting for each other.
     ORDER BY idempotency_key COLLATE "C"
     ON CONFLICT (idempotency_key) WHERE idempotency_key IS NOT NULL DO NOTHING
     RETURNING id
@@ -87,8 +87,8 @@ WITH fence AS (
     FROM unnest($31::bigint[], $32::jsonb[]) AS entry (id, marks)
     WHERE action.id = entry.id AND EXISTS (SELECT FROM fence)
 )
--- The first row, without an id, says that the fence held; it comes with any others or not at all. Those without parameters
--- were not accepted: another shard had used their keys.
+-- The first row, without an id, says that the fence held; it comes with any others or not at all. Those without
+-- parameters were not accepted: another shard had used their keys.
 SELECT NULL::bigint AS id, NULL::jsonb AS parameters FROM fence
 UNION ALL
 SELECT id, parameters FROM dispatched

@@ -1,5 +1,5 @@
--- All policies that a turn changes. Fenced like a turn: a paused owner that wakes up must not put old policies back. A row
--- that somebody inserted by hand comes to the shard to which its action belongs. A removed policy stays, no longer
+-- All policies that a turn changes. Fenced like a turn: a paused owner that wakes up must not put old policies back. A
+-- row that somebody inserted by hand comes to the shard to which its action belongs. A removed policy stays, no longer
 -- governing: what waits drains by it.
 WITH fence AS (
     SELECT FROM attune.executor_shard WHERE shard = $1 AND claim = $2 AND epoch = $3 FOR SHARE
