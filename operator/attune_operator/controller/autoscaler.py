@@ -85,7 +85,6 @@ class Autoscaler:
         for gone in self._memory.keys() - {subject.key for subject in subjects}:
             del self._memory[gone], self._decided[gone]
             self._pods.forget(gone)
-        await self._others.refresh({subject.key.namespace for subject in subjects})
         before = dict(self._memory)
         due = [subject for subject in subjects if self._is_due(subject)]
         self.decisions = {
@@ -103,6 +102,10 @@ class Autoscaler:
             )
         )
         self._history.note({subject.key: decisions[subject.key] for subject in due}, time())
+
+    async def look_around(self) -> None:
+        """Look for others that scale the Deployments that this one decides about; no decision waits for it."""
+        await self._others.refresh({key.namespace for key in self.decisions})
 
     def _is_due(self, subject: _Subject) -> bool:
         known = self._decided.get(subject.key)

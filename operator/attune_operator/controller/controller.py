@@ -16,6 +16,7 @@ from attune_operator.controller.enforcement import Enforcement
 from attune_operator.controller.events import EventRecorder
 from attune_operator.controller.inventory import Inventory
 from attune_operator.controller.measurements import Measurements
+from attune_operator.controller.other_autoscalers import LOOK_SECONDS
 from attune_operator.controller.ports import Queues
 from attune_operator.controller.reporter import Reporter
 from attune_operator.resources import ExecutorRules
@@ -125,6 +126,7 @@ class Controller:
             passes.create_task(self._repeat("enforce", self._enforce, self.policies_changed, PASS_SECONDS))
             passes.create_task(self._repeat("configure", self._configure, Nudge(), PASS_SECONDS))
             passes.create_task(self._repeat("scale", self._scale, self.load_changed, PASS_SECONDS))
+            passes.create_task(self._repeat("look around", self._autoscaler.look_around, Nudge(), LOOK_SECONDS))
             passes.create_task(self._repeat("report", self._report, Nudge(), PASS_SECONDS))
             passes.create_task(
                 self._repeat("resync", self.inventory.refresh, self.events_missed, self._settings.resync_seconds)

@@ -1,7 +1,6 @@
 """Watches out for others that scale the same Deployments: two of them would fight, and none would know why."""
 
 from collections.abc import Iterable
-from time import monotonic
 from typing import Final
 
 import structlog
@@ -21,7 +20,6 @@ class OtherAutoscalers:
     def __init__(self, cluster: Cluster) -> None:
         self._cluster = cluster
         self._seen: dict[str, dict[ObjectKey, str]] = {}
-        self._looked: dict[str, float] = {}
         self._told = False
 
     def of(self, deployment: ObjectKey) -> str | None:
@@ -29,17 +27,15 @@ class OtherAutoscalers:
         return self._seen.get(deployment.namespace, {}).get(deployment)
 
     async def refresh(self, namespaces: Iterable[str]) -> None:
-        """Look again where the last look is old; what cannot be looked at stays as it was."""
+        """Look again in these namespaces, and forget the others; what cannot be looked at stays as it was."""
         wanted = set(namespaces)
         for namespace in self._seen.keys() - wanted:
             del self._seen[namespace]
         for namespace in wanted:
-            if monotonic() - self._looked.get(namespace, -LOOK_SECONDS) >= LOOK_SECONDS:
-                await self.look(namespace)
+            await self.look(namespace)
 
     async def look(self, namespace: str) -> None:
         """Look now."""
-        self._looked[namespace] = monotonic()
         try:
             self._seen[namespace] = await self._cluster.scaled_by_others(namespace)
         except ForbiddenError as error:

@@ -176,9 +176,7 @@ async def test_workers_outside_of_pods_are_no_reason_not_to_scale() -> None:
     assert world.replicas == 1
 
 
-async def test_an_autoscaler_that_was_just_added_is_not_fought(monkeypatch: pytest.MonkeyPatch) -> None:
-    clock = [100.0]
-    monkeypatch.setattr("attune_operator.controller.other_autoscalers.monotonic", lambda: clock[0])
+async def test_an_autoscaler_that_was_just_added_is_not_fought() -> None:
     world = World(1)
     await world.look(queue())
     world.cluster.others = {WORKERS: "HorizontalPodAutoscaler web"}
@@ -188,9 +186,18 @@ async def test_an_autoscaler_that_was_just_added_is_not_fought(monkeypatch: pyte
     assert world.reason is Reason.SCALED_BY_ANOTHER
 
     world.cluster.others = {}
-    clock[0] += 20
+    await world.autoscaler.look_around()
     await world.look(queue(waiting=400))
     assert world.replicas == 4
+
+
+async def test_a_decision_does_not_wait_for_who_else_scales_where_there_is_nothing_to_do() -> None:
+    world = World(1)
+    world.cluster.failure = ClusterError("away")
+    await world.look(queue())
+    await world.autoscaler.look_around()
+
+    assert world.reason is Reason.MIN_REPLICAS
 
 
 @pytest.mark.parametrize("failure", [ForbiddenError("no"), ClusterError("away")])
