@@ -222,7 +222,10 @@ class Cluster:
         if status >= 400:  # noqa: PLR2004 - HTTP's own line between success and failure
             kinds = {_FORBIDDEN: ForbiddenError, _NOT_FOUND: NotFoundError, _CONFLICT: ConflictError}
             raise kinds.get(status, ClusterError)(f"cannot {what}: {status} {_reason(content)}")
-        return json.loads(content)
+        try:
+            return json.loads(content)
+        except ValueError as error:
+            raise ClusterError(f"cannot {what}: something answers that is no Kubernetes API ({error})") from error
 
     async def _send(
         self,

@@ -9,6 +9,7 @@ from bench.rows.backlog import Backlog
 from bench.rows.fairness import Fairness
 from bench.rows.handoff import Handoff
 from bench.rows.peer import PeerRow
+from bench.rows.policies import Policies
 from bench.rows.row import Row
 from bench.rows.throughput import MANY_QUEUES, ONE_QUEUE, VERY_MANY_QUEUES
 
@@ -33,3 +34,7 @@ _ROWS: tuple[Row, ...] = (
     *map(PeerRow, _PEERS),
 )
 ROWS: Mapping[str, Row] = {row.key: row for row in _ROWS}
+"""Those that run unless others are named."""
+
+ON_A_CLUSTER: Mapping[str, Row] = {row.key: row for row in (Policies(),)}
+"""Those that need Kubernetes; they run when they are named."""

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from bench.catalog import ROWS
+from bench.catalog import ON_A_CLUSTER, ROWS
 from bench.ground import Servers
 from bench.profile import Profiler
 from bench.results import Measurement, save
@@ -28,7 +28,11 @@ app = typer.Typer(pretty_exceptions_enable=False, add_completion=False)
 @app.command()
 def bench(
     only: Annotated[
-        str | None, typer.Option(help=f"Rows to run, separated by commas: {', '.join(ROWS)}. All unless given.")
+        str | None,
+        typer.Option(
+            help=f"Rows, separated by commas: {', '.join(ROWS)}; on a cluster {', '.join(ON_A_CLUSTER)}."
+            " All but the latter unless given."
+        ),
     ] = None,
     size: Annotated[SizeName, typer.Option(help="How much of everything.")] = SizeName.FULL,
     out: Annotated[Path | None, typer.Option(help="JSON file for the results.")] = None,
@@ -38,8 +42,9 @@ def bench(
 ) -> None:
     """Measure Attune and other systems on a PostgreSQL and a RabbitMQ started for this, and print a table."""
     keys = only.split(",") if only else list(ROWS)
-    if unknown := [key for key in keys if key not in ROWS]:
-        raise typer.BadParameter(f"no row {', '.join(unknown)}; there are {', '.join(ROWS)}", param_hint="--only")
+    known = {**ROWS, **ON_A_CLUSTER}
+    if unknown := [key for key in keys if key not in known]:
+        raise typer.BadParameter(f"no row {', '.join(unknown)}; there are {', '.join(known)}", param_hint="--only")
     console = Console(width=None if sys.stdout.isatty() else _WIDTH)
     found: dict[str, Measurement] = {}
     state = Bench(SIZES[size], Profiler(_FOLDER / "profiles", console) if profile else None, found)
@@ -49,7 +54,7 @@ def bench(
     with Servers() as servers:
         environment = {"started": started, "size": size.value, "profiled": profile, **servers.environment()}
         for key in keys:
-            row = ROWS[key]
+            row = known[key]
             if state.profiler:
                 state.profiler.row = key
             with servers.ground() as ground, step(f"({key}) {row.title}") as shown:

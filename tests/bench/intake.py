@@ -3,7 +3,7 @@ accepted."""
 
 import asyncio
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 from itertools import islice
@@ -36,14 +36,19 @@ class NotAcceptedError(RuntimeError):
 
 
 def submit(
-    url: str, executions: Iterable[dict[str, Any]], *, connections: int = CONNECTIONS, batch: int = BATCH
+    url: str,
+    executions: Iterable[dict[str, Any]],
+    *,
+    connections: int = CONNECTIONS,
+    batch: int = BATCH,
+    headers: Mapping[str, str] | None = None,
 ) -> Submitted:
-    """Have all these executions accepted.
+    """Have all these executions accepted; `headers` are those that say who asks.
 
     Raises:
         NotAcceptedError: any of them was not.
     """
-    return asyncio.run(_submit(url, _bodies(executions, batch), connections))
+    return asyncio.run(_submit(url, _bodies(executions, batch), connections, headers or {}))
 
 
 async def submit_one(http: httpx.AsyncClient, url: str, execution: dict[str, Any]) -> int:
@@ -75,8 +80,9 @@ def _bodies(executions: Iterable[dict[str, Any]], batch: int) -> Iterator[bytes]
         yield orjson.dumps({"executions": chunk})
 
 
-async def _submit(url: str, bodies: Iterator[bytes], connections: int) -> Submitted:
+async def _submit(url: str, bodies: Iterator[bytes], connections: int, headers: Mapping[str, str]) -> Submitted:
     async with client(connections) as http:
+        http.headers.update(headers)
         first: Sequence[bytes] = list(islice(bodies, connections))
         started = time.monotonic()
 

@@ -17,6 +17,9 @@ class Size:
         backlog_window: executions over which (d) averages the cost of one.
         queues: of row (e), with `per_queue` executions each.
         flood: executions of the flooding action of row (f).
+        policies: of row (g).
+        rest_seconds: how long (g) is observed at rest, and then under load.
+        policy_changes: changes whose effect (g) waits for.
         peer_seconds: about how long a peer works; its count follows from its speed.
         peer_most: at most so many executions of a peer.
     """
@@ -29,6 +32,9 @@ class Size:
     queues: int
     per_queue: int
     flood: int
+    policies: int
+    rest_seconds: float
+    policy_changes: int
     peer_seconds: float
     peer_most: int
 
@@ -42,7 +48,7 @@ class SizeName(StrEnum):
 
 
 SIZES = {
-    SizeName.SMOKE: Size(500, 200, 2, 3_000, 1_000, 50, 5, 200, 0.5, 200),
-    SizeName.SMALL: Size(30_000, 6_000, 8, 110_000, 10_000, 1_000, 10, 5_000, 4, 30_000),
-    SizeName.FULL: Size(200_000, 50_000, 20, 1_000_000, 20_000, 10_000, 5, 50_000, 12, 200_000),
+    SizeName.SMOKE: Size(500, 200, 2, 3_000, 1_000, 50, 5, 200, 10, 2, 3, 0.5, 200),
+    SizeName.SMALL: Size(30_000, 6_000, 8, 110_000, 10_000, 1_000, 10, 5_000, 100, 15, 20, 4, 30_000),
+    SizeName.FULL: Size(200_000, 50_000, 20, 1_000_000, 20_000, 10_000, 5, 50_000, 1_000, 60, 100, 12, 200_000),
 }

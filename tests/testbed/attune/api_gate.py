@@ -18,9 +18,7 @@ from multidict import CIMultiDict
 
 from testbed.cluster.kubectl import Kubectl
 
-_HOP_BY_HOP = frozenset(
-    {"host", "connection", "content-length", "transfer-encoding", "authorization", "content-encoding"}
-)
+_HOP_BY_HOP = frozenset({"host", "connection", "content-length", "transfer-encoding", "authorization"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,13 +71,18 @@ class ApiGate:
         self._loop.call_soon_threadsafe(self._stop.set)
         self._thread.join()
 
+    @property
+    def url(self) -> str:
+        """Where it listens."""
+        return f"http://127.0.0.1:{self._port}"
+
     def kubeconfig(self) -> dict[str, Any]:
         """A kubeconfig that leads here."""
         return {
             "apiVersion": "v1",
             "kind": "Config",
             "current-context": "gate",
-            "clusters": [{"name": "gate", "cluster": {"server": f"http://127.0.0.1:{self._port}"}}],
+            "clusters": [{"name": "gate", "cluster": {"server": self.url}}],
             "users": [{"name": "gate", "user": {}}],
             "contexts": [{"name": "gate", "context": {"cluster": "gate", "user": "gate"}}],
         }

@@ -27,7 +27,8 @@ class OperatorReplica(HostProcess):
     """One replica and its API, called with `token`."""
 
     def __init__(self, number: int, environment: dict[str, str], folder: Path, token: str) -> None:
-        self._headers = bearer(token)
+        self.headers = bearer(token)
+        """What its API is called with."""
         self.url = f"http://127.0.0.1:{free_port()}"
         self.health_url = f"http://127.0.0.1:{free_port()}"
         ports = {
@@ -43,18 +44,18 @@ class OperatorReplica(HostProcess):
 
     def get(self, path: str) -> Any:
         """The `data` of a GET."""
-        return httpx.get(self.url + path, headers=self._headers, timeout=10).raise_for_status().json()["data"]
+        return httpx.get(self.url + path, headers=self.headers, timeout=10).raise_for_status().json()["data"]
 
     def queue(self, action_ref: str) -> Any:
         """An action's queue statistics; None while the action is not known."""
-        response = httpx.get(f"{self.url}/api/v1/actions/{action_ref}/queue-stats", headers=self._headers, timeout=10)
+        response = httpx.get(f"{self.url}/api/v1/actions/{action_ref}/queue-stats", headers=self.headers, timeout=10)
         return response.json()["data"] if response.is_success else None
 
     def submit(self, action_ref: str, count: int = 1, **parameters: Any) -> httpx.Response:
         """Submit executions, whatever is answered."""
         execution = {"action_ref": action_ref, "parameters": parameters}
         body = {"executions": [execution] * count} if count > 1 else execution
-        return httpx.post(f"{self.url}/api/v1/executions", json=body, headers=self._headers, timeout=30)
+        return httpx.post(f"{self.url}/api/v1/executions", json=body, headers=self.headers, timeout=30)
 
 
 class Operators:
@@ -119,11 +120,12 @@ class Operators:
         until(replica.leads, _READY_SECONDS, replica)
         return replica
 
-    def worker(self, pool: str, slots: int = 10) -> HostProcess:
-        """Start a worker."""
+    def worker(self, pool: str, slots: int = 10, **environment: str) -> HostProcess:
+        """Start a worker, with more environment variables."""
         arguments = ["attune-worker", "--pool", pool, "--slots", str(slots), "--health-port", str(free_port())]
         number = len(self._processes)
-        process = HostProcess(f"worker-{number}", arguments, self._environment, self._folder / f"worker-{number}.log")
+        variables = {**self._environment, **environment}
+        process = HostProcess(f"worker-{number}", arguments, variables, self._folder / f"worker-{number}.log")
         self._processes.append(process)
         return process
 
