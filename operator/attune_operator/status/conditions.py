@@ -14,6 +14,8 @@ from attune_operator.status.verdict import Verdict, fails, holds, settled, unkno
 STUCK_SECONDS: Final = 600
 """The runbook's "Last Updated > 10 min"; while something runs that may take longer, as long as that."""
 CONFLICT: Final = "Conflict"
+SCALED_TO_ZERO: Final = "ScaledToZero"
+"""Wanted, with minReplicas 0: nothing to warn of."""
 
 
 def conditions(observation: PolicyObservation, previous: tuple[Condition, ...], now: datetime) -> tuple[Condition, ...]:
@@ -116,7 +118,7 @@ def _workers_available(observation: PolicyObservation, _now: datetime) -> Verdic
     if deployment.ready > 0:
         return holds("WorkersReady", "workers are ready")
     if deployment.replicas == 0:
-        return fails("ScaledToZero", "the Deployment has no workers; the first execution that waits brings one")
+        return fails(SCALED_TO_ZERO, "the Deployment has no workers; the first execution that waits brings one")
     return fails(
         "NoWorkerReady",
         f"none of {deployment.replicas} workers is ready: look at the pods of Deployment {deployment.metadata.name}",

@@ -7,6 +7,7 @@ from typing import Final
 
 from attune_operator.resources import ActionQueuePolicyStatus, Condition, ConditionStatus, ConditionType
 from attune_operator.resources.condition import PENDING, READY
+from attune_operator.status.conditions import SCALED_TO_ZERO
 
 AS_IT_SHOULD_BE: Final[Mapping[str, ConditionStatus]] = {
     ConditionType.READY: ConditionStatus.TRUE,
@@ -58,7 +59,8 @@ def condition_transitions(
         note = f"{condition.type} is {condition.status}: {condition.message}"
         if condition.status is not good:
             if known is None or (known.status, known.reason) != (condition.status, condition.reason):
-                yield Transition(Severity.WARNING, condition.reason, note)
+                severity = Severity.NORMAL if condition.reason == SCALED_TO_ZERO else Severity.WARNING
+                yield Transition(severity, condition.reason, note)
         elif _recovered(known, good) or (condition.type == READY and _new(known)):
             yield Transition(Severity.NORMAL, condition.reason, note)
 

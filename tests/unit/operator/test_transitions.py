@@ -50,6 +50,11 @@ def status(*conditions: tuple[str, str, str], **fields: Any) -> ActionQueuePolic
             ("WorkersAvailable", "True", "WorkersReady"),
             (Severity.NORMAL, "WorkersReady"),
         ),
+        (
+            ("WorkersAvailable", "True", "WorkersReady"),
+            ("WorkersAvailable", "False", "ScaledToZero"),
+            (Severity.NORMAL, "ScaledToZero"),
+        ),
         (("Stuck", "False", "Progressing"), ("Stuck", "True", "NotProgressing"), (Severity.WARNING, "NotProgressing")),
         (None, ("Stalled", "True", "Conflict"), None),
     ],
