@@ -66,6 +66,8 @@ def test_a_file_that_is_not_there_or_not_yaml(tmp_path: Path) -> None:
         ("executor: {emergency_mode: perhaps}", "executor.emergency_mode: Input should be a valid boolean"),
         ("executor: {emergency: {close_below_priority: 12}}", "executor.emergency.close_below_priority is 12: set it"),
         ("policies: {actions: {core.echo: {concurrency_limit: 1, pool: 'No'}}}", "policies.actions.core.echo.pool is"),
+        ("api: {host: 0.0.0.0}", "api.tokens_file: api.host 0.0.0.0 lets other machines call, which needs tokens"),
+        ("api: {host: 0.0.0.0, tokens_file: /no/such/file}", "cannot read the configuration file /no/such/file"),
         ("api: {}\nexecutor: {}\napi: {}", "api stands twice, in lines 1 and 3"),
         ("api: {rate_limits: {global: {enabled: true}}}\nrate_limits: {global: {enabled: false}}", "leave one of them"),
     ],
