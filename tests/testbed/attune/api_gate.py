@@ -19,6 +19,7 @@ from multidict import CIMultiDict
 from testbed.cluster.kubectl import Kubectl
 
 _HOP_BY_HOP = frozenset({"host", "connection", "content-length", "transfer-encoding", "authorization"})
+_TLS_CLOSES_SECONDS = 0.25
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +116,8 @@ class ApiGate:
             listening.set()
             await self._stop.wait()
             await runner.cleanup()
+        # aiohttp closes TLS connections in the background, and says itself to wait for it.
+        await asyncio.sleep(_TLS_CLOSES_SECONDS)
 
     async def _answer(self, request: web.Request) -> web.StreamResponse:
         fault = self.fault(request) if self.fault is not None else None
