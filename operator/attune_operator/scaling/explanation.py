@@ -80,7 +80,7 @@ def deciding_reason(steps: Steps) -> Reason:
         (steps.wanted < steps.shared.minimum, Reason.MIN_REPLICAS),
         (cap is not None and steps.uncapped > cap >= steps.wanted, Reason.CONCURRENCY_LIMIT),
         (steps.wanted > steps.uncapped, Reason.ACTIVE_EXECUTIONS),
-        (steps.wanted == steps.by_backlog > max(steps.buffered, steps.by_depth), Reason.BACKLOG),
+        (steps.wanted == steps.by_backlog > steps.buffered and steps.by_backlog >= steps.by_depth, Reason.BACKLOG),
         (steps.wanted == steps.by_depth > steps.buffered, Reason.DEPTH_BAND),
     )
     return next((reason for holds, reason in explanations if holds), Reason.PEAK_LOAD)

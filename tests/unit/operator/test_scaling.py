@@ -170,6 +170,14 @@ def test_a_backlog_gets_the_workers_that_clear_it_in_time(
     assert reason in {None, decision.reason}, decision.message
 
 
+def test_a_band_that_only_keeps_what_the_backlog_asked_for_is_not_the_reason() -> None:
+    burst = demand(queue(waiting=400, seconds=3.0))
+    first, memory = decide([burst], 1, ScalingMemory(), NOW)
+    held, _ = decide([burst], first.desired, memory, NOW + 1)
+
+    assert (held.desired, held.reason) == (4, Reason.BACKLOG)
+
+
 def test_backlogs_that_share_a_deployment_add_up_in_slots() -> None:
     small = queue(waiting=5, seconds=3.0)  # half a slot
 
