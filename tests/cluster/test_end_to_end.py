@@ -10,6 +10,7 @@ import pytest
 
 from testbed.attune.client import Caller, Wanted
 from testbed.attune.cluster_view import WORKERS, ClusterView
+from testbed.attune.questions import OUT_OF_ORDER
 
 pytestmark = pytest.mark.timeout(1800)
 
@@ -207,14 +208,6 @@ async def test_a_killed_leader_is_replaced_and_nothing_is_lost(
     await scene.until(scene.idle, 180)
     assert scene.statuses(ids) == {"succeeded": 200}
     assert scene.view.query(OUT_OF_ORDER) == ["0"]
-
-
-OUT_OF_ORDER = """
-    SELECT count(*) FROM (
-        SELECT dispatch_order, max(dispatch_order) OVER (PARTITION BY action ORDER BY queue_order) AS latest
-        FROM attune.execution
-    ) AS course WHERE dispatch_order < latest OR dispatch_order IS NULL
-"""
 
 
 async def test_a_deleted_policy_refuses_and_drains(scene: Scene) -> None:

@@ -11,28 +11,11 @@ import httpx
 import pytest
 
 from testbed.attune.processes import AttuneProcesses
+from testbed.attune.questions import MOST_AT_ONCE, OUT_OF_ORDER
 
 CONCURRENCY = 20
 WAITING = 1_000
 RUN_SECONDS = 0.2
-
-# Whoever started before an execution was accounted for as finished overlaps with it: the commit that frees a slot
-# comes before the dispatch that fills it, so this overestimates what really ran at a time.
-MOST_AT_ONCE = """
-    WITH edges AS (
-        SELECT started_at AS at, 1 AS change FROM attune.execution
-        UNION ALL
-        SELECT updated, -1 FROM attune.execution
-    )
-    SELECT max(running) FROM (SELECT sum(change) OVER (ORDER BY at, change) AS running FROM edges) AS course
-"""
-OUT_OF_ORDER = """
-    SELECT count(*) FROM (
-        SELECT dispatch_order, max(dispatch_order) OVER (PARTITION BY action ORDER BY queue_order) AS latest
-        FROM attune.execution
-    ) AS course
-    WHERE dispatch_order < latest OR dispatch_order IS NULL
-"""
 
 
 @pytest.fixture

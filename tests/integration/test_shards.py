@@ -17,6 +17,7 @@ import pytest
 from attune_executor.domain.sharding import shard_of
 from integration.worker_process import install
 from testbed.attune.processes import AttuneProcesses, HostProcess
+from testbed.attune.questions import MOST_AT_ONCE, OUT_OF_ORDER
 from testbed.services.ports import free_port
 
 SHARDS = 4
@@ -34,24 +35,6 @@ async def nap() -> None:
 
 for ref in {REFS}:
     globals()[ref.replace(".", "_")] = action(ref)(nap)
-"""
-# As in test_executor_crash.py, for each action by itself.
-MOST_AT_ONCE = """
-    WITH edges AS (
-        SELECT action, started_at AS at, 1 AS change FROM attune.execution
-        UNION ALL
-        SELECT action, updated, -1 FROM attune.execution
-    )
-    SELECT max(running) FROM (
-        SELECT sum(change) OVER (PARTITION BY action ORDER BY at, change) AS running FROM edges
-    ) AS course
-"""
-OUT_OF_ORDER = """
-    SELECT count(*) FROM (
-        SELECT dispatch_order, max(dispatch_order) OVER (PARTITION BY action ORDER BY queue_order) AS latest
-        FROM attune.execution
-    ) AS course
-    WHERE dispatch_order < latest OR dispatch_order IS NULL
 """
 
 
