@@ -89,6 +89,7 @@ class TurnRecord:
         cancelling: executions with a worker that are to be stopped; a successor must go on telling the worker.
         publish_order: the last publish order given out, this turn's included.
         confirmed_order: every publish up to here is confirmed by the broker and need not be repeated.
+        waits: seconds that each execution which is dispatched for the first time had waited; measured, not written.
     """
 
     accepted: list[Accepted] = field(default_factory=list[Accepted])
@@ -100,3 +101,4 @@ class TurnRecord:
     rates: list[RateMarks] = field(default_factory=list[RateMarks])
     publish_order: int = 0
     confirmed_order: int = 0
+    waits: list[float] = field(default_factory=list[float])
