@@ -10,6 +10,7 @@ from typing import Any
 from uuid import uuid4
 
 import structlog
+from prometheus_client.registry import Collector
 
 from attune_executor.adapters.everybody_here import EverybodyHere
 from attune_executor.adapters.http_peers import HttpPeers
@@ -24,6 +25,7 @@ from attune_executor.adapters.token_file import FileAuthorizer
 from attune_executor.api.app import create_api
 from attune_executor.api.certificate import ServedCertificate
 from attune_executor.api.loopback import LoopbackGate
+from attune_executor.api.measured import MeasuredService
 from attune_executor.api.peers import PeerGate
 from attune_executor.api.rate_limit import SubmissionLimit
 from attune_executor.api.server import ApiServer
@@ -38,6 +40,8 @@ from attune_executor.engine.every_shard import EveryShard
 from attune_executor.engine.shard_router import ShardRouter
 from attune_executor.engine.shared_shards import SharedShards
 from attune_executor.engine.views import EngineHealth
+from attune_executor.metrics.meter import ExecutorMeter
+from attune_executor.metrics.order_check import OrderCheck
 from attune_executor.ports.authorization import Authorizer
 from attune_executor.ports.journal import Ownership
 from attune_executor.ports.membership import Member
@@ -55,16 +59,23 @@ class Executor:
     Args:
         authorizer: who may call the API; unless given, whoever ``api`` in the settings says.
         scaling: decisions of who scales the workers, where somebody does.
+        collectors: of metrics that are to be shown with the executor's own.
 
     Raises:
         ConfigurationError: the settings say it in a way that cannot be read.
     """
 
     def __init__(
-        self, settings: Settings, authorizer: Authorizer | None = None, scaling: ScalingHistory | None = None
+        self,
+        settings: Settings,
+        authorizer: Authorizer | None = None,
+        scaling: ScalingHistory | None = None,
+        collectors: Sequence[Collector] = (),
     ) -> None:
         self._settings = settings
         self._scaling = scaling
+        self._meter = ExecutorMeter()
+        self._collectors = (self._meter, *collectors)
         self._authorizer = authorizer or _authorizer(settings)
         self._submissions = SubmissionLimit(settings.api.rate_limits.every_caller.per_minute)
         self._listeners: list[Callable[[], None]] = []
@@ -173,13 +184,13 @@ class Executor:
         self._listeners.append(listener)
 
     def _every(self) -> EveryShard:
-        assembly = ShardAssembly(self._settings, f"{socket.gethostname()}-{os.getpid()}", self._listeners)
+        assembly = ShardAssembly(self._settings, f"{socket.gethostname()}-{os.getpid()}", self._listeners, self._meter)
         return EveryShard(self._settings.executor.sharding.count, assembly.open)
 
     def _shared(self, membership: PostgresMembership) -> SharedShards:
         # Two of one name would take the shards from each other for ever; containers have the same process ids.
         name = f"{socket.gethostname()}-{os.getpid()}-{uuid4().hex[:8]}"
-        assembly = ShardAssembly(self._settings, name, self._listeners)
+        assembly = ShardAssembly(self._settings, name, self._listeners, self._meter)
         return SharedShards(
             Member(name, self._settings.api.peers_url),
             membership,
@@ -200,6 +211,7 @@ class Executor:
 
     async def _serve(self, url: ServerUrl, service: ExecutionService, peers: Mapping[str, Any] | None) -> None:
         settings = self._settings.api
+        service = MeasuredService(service, self._meter)
         history = await PostgresExecutionHistory.open(url)
         self._opened.push_async_callback(history.close)
         api = create_api(
@@ -209,6 +221,7 @@ class Executor:
             history=history,
             authorizer=self._authorizer,
             scaling=self._scaling,
+            collectors=self._collectors,
         )
         if isinstance(self._authorizer, EverybodyHere):
             api.add_middleware(LoopbackGate)
@@ -228,6 +241,8 @@ class Executor:
         self._opened.push_async_callback(self._stop_taking_in, intake)
         await intake.start()
         self._taking_in = asyncio.create_task(intake.run(), name="intake")
+        checking = asyncio.create_task(OrderCheck(history.overtaken, self._meter).run(), name="order check")
+        self._opened.push_async_callback(_stop, checking)
         _log.info("executor serves", host=settings.host, port=settings.port)
 
     async def _stop_taking_in(self, intake: RequestIntake) -> None:
@@ -245,6 +260,11 @@ class Executor:
         if self._service is None:
             raise RuntimeError("the executor is not started")
         return self._service
+
+
+async def _stop(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    await asyncio.wait({task})
 
 
 def _authorizer(settings: Settings) -> Authorizer:

@@ -12,6 +12,9 @@ from attune_executor.engine.local_shard import LocalShard
 from attune_executor.engine.maintenance import Maintenance
 from attune_executor.engine.statistics import Statistics
 from attune_executor.engine.turn_loop import TurnSettings
+from attune_executor.metrics.broker import MeasuredBroker
+from attune_executor.metrics.journal import MeasuredJournal
+from attune_executor.metrics.meter import ExecutorMeter
 from attune_executor.settings import Settings
 
 
@@ -21,12 +24,16 @@ class ShardAssembly:
     Args:
         owner: the name under which they are taken.
         listeners: called when queues changed.
+        meter: hears of all that the shards do.
     """
 
-    def __init__(self, settings: Settings, owner: str, listeners: Sequence[Callable[[], None]]) -> None:
+    def __init__(
+        self, settings: Settings, owner: str, listeners: Sequence[Callable[[], None]], meter: ExecutorMeter
+    ) -> None:
         self._settings = settings
         self._owner = owner
         self._listeners = listeners
+        self._meter = meter
         self._clock = SystemClock()
 
     async def open(self, number: int, if_epoch: int | None) -> LocalShard:
@@ -42,6 +49,7 @@ class ShardAssembly:
             self._clock,
             journal.queue_stats() if options.queue.enable_metrics else None,
             calibration=Calibration(journal.load_history(), self._clock),
+            on_turn=self._meter.turns.observe,
         )
         for listener in self._listeners:
             statistics.on_change(listener)
@@ -58,8 +66,8 @@ class ShardAssembly:
             maintenance = Maintenance(maintaining, self._clock, rules)
         engine = Engine(
             self._owner,
-            journal,
-            broker,
+            MeasuredJournal(journal, self._meter),
+            MeasuredBroker(broker, self._meter),
             statistics,
             self._clock,
             TurnSettings(shards=options.sharding.count),

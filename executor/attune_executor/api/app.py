@@ -1,10 +1,12 @@
 """The API put together."""
 
+from collections.abc import Iterable
 from importlib.metadata import version
 from typing import Any, Final, Protocol
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
+from prometheus_client.registry import Collector
 
 from attune_executor.api import errors
 from attune_executor.api.access import OPEN_PATHS, AuthenticationGate, Guard
@@ -58,8 +60,12 @@ def create_api(
     history: ExecutionHistory,
     authorizer: Authorizer,
     scaling: ScalingHistory | None = None,
+    collectors: Iterable[Collector] = (),
 ) -> FastAPI:
-    """The HTTP API in front of ``service``; unless ``submissions`` says otherwise, as fast as requests come."""
+    """The HTTP API in front of ``service``; unless ``submissions`` says otherwise, as fast as requests come.
+
+    ``collectors`` add to the metrics of queues and process.
+    """
     guard = Guard(authorizer)
     app = FastAPI(
         title="Attune executor",
@@ -71,7 +77,7 @@ def create_api(
     app.include_router(executions_router(service, guard, limits.max_batch))
     app.include_router(listing_router(history, guard))
     app.include_router(queues_router(service, guard))
-    app.include_router(operations_router(service, guard, limits.turn_stall_seconds))
+    app.include_router(operations_router(service, guard, limits.turn_stall_seconds, collectors))
     if scaling is not None:
         app.include_router(scaling_router(scaling, guard))
     errors.install(app)

@@ -56,13 +56,14 @@ class QueueCollector(Collector):
         yield GaugeMetricFamily("attune_broker_connected", "1 while connected.", value=health.broker_connected)
 
 
-def metrics_registry(service: ExecutionService) -> CollectorRegistry:
-    """A registry of its own: two executors in one process must not meet in a global one."""
+def metrics_registry(service: ExecutionService, collectors: Iterable[Collector] = ()) -> CollectorRegistry:
+    """Queues, process and ``collectors`` in a registry of its own: two executors in one process must not meet."""
     registry = CollectorRegistry()
     ProcessCollector(registry=registry)
     PlatformCollector(registry=registry)
     GCCollector(registry=registry)
-    registry.register(QueueCollector(service))
+    for collector in (QueueCollector(service), *collectors):
+        registry.register(collector)
     return registry
 
 

@@ -1,5 +1,6 @@
 """What kubelet and Prometheus ask."""
 
+from collections.abc import Iterable
 from http import HTTPStatus
 from typing import Annotated
 
@@ -7,6 +8,7 @@ from fastapi import APIRouter, Header, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import PlainTextResponse
 from prometheus_client.exposition import choose_encoder
+from prometheus_client.registry import Collector
 
 from attune_executor.api.access import Guard
 from attune_executor.api.errors import ApiError, ErrorBody
@@ -14,10 +16,12 @@ from attune_executor.api.metrics import metrics_registry
 from attune_executor.api.service import ExecutionService
 
 
-def operations_router(service: ExecutionService, guard: Guard, turn_stall_seconds: float) -> APIRouter:
-    """``/livez``, ``/readyz`` and ``/metrics``."""
+def operations_router(
+    service: ExecutionService, guard: Guard, turn_stall_seconds: float, collectors: Iterable[Collector] = ()
+) -> APIRouter:
+    """``/livez``, ``/readyz`` and ``/metrics``, the latter with what ``collectors`` add."""
     router = APIRouter(tags=["operations"])
-    registry = metrics_registry(service)
+    registry = metrics_registry(service, collectors)
 
     @router.get(
         "/livez",

@@ -30,6 +30,7 @@ class Statistics:
         coalesce_seconds: least time between two writes.
         refresh_seconds: how often the measured load of queues at rest is brought up to date, since it fades with time.
         calibration: brings back what was measured before a restart; None: measuring starts over.
+        on_turn: told how many seconds each committed turn took.
     """
 
     def __init__(
@@ -39,7 +40,10 @@ class Statistics:
         coalesce_seconds: float = 0.25,
         refresh_seconds: float = 5.0,
         calibration: Calibration | None = None,
+        on_turn: Callable[[float], None] | None = None,
     ) -> None:
+        self._on_turn = on_turn
+        self._turn_began = 0.0
         self._calibration = calibration
         self._clock = clock
         self._repository = repository
@@ -68,11 +72,14 @@ class Statistics:
     def turn_begins(self) -> None:
         """From here on the queues may hold what is not committed."""
         self._in_turn = True
+        self._turn_began = monotonic()
 
     def turn_committed(self, queues: Iterable[ActionQueue]) -> None:
         """The turn is over, and these queues changed."""
         for queue in queues:
             self._queues[queue.ref] = self._changed[queue.ref] = queue
+        if self._on_turn is not None:
+            self._on_turn(monotonic() - self._turn_began)
         self._between_turns()
 
     def replace(self, queues: Iterable[ActionQueue]) -> None:

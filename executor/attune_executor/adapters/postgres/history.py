@@ -13,6 +13,8 @@ from attune_executor.ports.history import HistoryPage, HistoryQuery, ListedExecu
 EXAMINED: Final = 10_000
 """Rows that one page looks at."""
 _READERS: Final = 2
+_HEADS: Final = 100
+"""Rows at the head of each queue whose order is checked."""
 _COMMAND_SECONDS: Final = 10.0
 _LARGEST: Final = 2**63 - 1
 
@@ -68,6 +70,16 @@ class PostgresExecutionHistory:
                     *walk.arguments,
                 )
         return HistoryPage([_listed(row) for row in rows], boundary)
+
+    async def overtaken(self) -> int:
+        """How many executions, of those next in their lines, one behind them has overtaken: 0, or a bug.
+
+        Raises:
+            JournalError: the database is away.
+        """
+        with away_is_journal_error("checking the order of the queues"):
+            async with self._readers.acquire(timeout=_COMMAND_SECONDS) as connection:
+                return int(await connection.fetchval(statement("overtaken"), _HEADS))
 
 
 class _Walk(NamedTuple):

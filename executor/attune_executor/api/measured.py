@@ -1,0 +1,49 @@
+"""The engine as the API sees it, with a meter that hears of what was submitted and how it was answered."""
+
+from collections.abc import Sequence
+from time import monotonic
+
+from attune_executor.api.service import ExecutionService
+from attune_executor.domain.stats import QueueStats
+from attune_executor.domain.submission import Cancellation, ExecutionRequest, Receipt, Refusal
+from attune_executor.engine.views import EngineHealth, ExecutionView, UnavailableError
+from attune_executor.metrics.meter import ExecutorMeter
+
+
+class MeasuredService:
+    """The service behind it, measured."""
+
+    def __init__(self, service: ExecutionService, meter: ExecutorMeter) -> None:
+        self._service = service
+        self._meter = meter
+
+    async def submit(self, requests: Sequence[ExecutionRequest]) -> Sequence[Receipt | Refusal]:
+        """Accept or refuse requests, in order; raises UnavailableError."""
+        began = monotonic()
+        try:
+            outcomes = await self._service.submit(requests)
+        except UnavailableError:
+            self._meter.unavailable(len(requests))
+            raise
+        self._meter.answered(outcomes, monotonic() - began)
+        return outcomes
+
+    def stats(self) -> Sequence[QueueStats]:
+        """Every queue, at most a fraction of a second old."""
+        return self._service.stats()
+
+    def stats_of(self, ref: str) -> QueueStats | None:
+        """One queue as it is now."""
+        return self._service.stats_of(ref)
+
+    async def execution(self, execution_id: int) -> ExecutionView | None:
+        """One execution; raises UnavailableError."""
+        return await self._service.execution(execution_id)
+
+    async def cancel(self, execution_id: int) -> Cancellation:
+        """End an execution that has not ended; raises UnavailableError."""
+        return await self._service.cancel(execution_id)
+
+    def health(self) -> EngineHealth:
+        """Whether the engine turns."""
+        return self._service.health()

@@ -1,0 +1,1 @@
+"""What the executor measures of itself. The queues' own figures are in `attune_executor.api.metrics`."""
