@@ -20,6 +20,7 @@ from attune_operator.authorization import KubernetesAuthorizer
 from attune_operator.cluster import Cluster
 from attune_operator.leader import LeadershipLostError
 from attune_operator.logs import quieten_kopf
+from attune_operator.metrics import ScalingCollector
 from attune_operator.replica import Replica
 from attune_operator.resources import ExecutorRules
 from attune_operator.rulers import Rulers
@@ -82,8 +83,14 @@ async def _run(settings: ProgramSettings, rules: ExecutorRules) -> None:
         audiences = settings.operator.token_audiences
         authorizer = KubernetesAuthorizer(cluster, rulers, settings.operator.watched, audiences)
         decisions = DecisionHistory()
+        collectors = [ScalingCollector(decisions)]
         replica = Replica(
-            settings.operator, cluster, lambda: Executor(settings, authorizer, decisions), rules, rulers, decisions
+            settings.operator,
+            cluster,
+            lambda: Executor(settings, authorizer, decisions, collectors),
+            rules,
+            rulers,
+            decisions,
         )
         try:
             await replica.run(stop)

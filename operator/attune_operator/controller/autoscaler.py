@@ -102,6 +102,7 @@ class Autoscaler:
             )
         )
         self._history.note({subject.key: decisions[subject.key] for subject in due}, time())
+        self._history.current = decisions
 
     async def look_around(self) -> None:
         """Look for others that scale the Deployments that this one decides about; no decision waits for it."""

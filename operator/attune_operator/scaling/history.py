@@ -1,6 +1,6 @@
 """The decisions of the recent past: why there were so many workers an hour ago."""
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -22,6 +22,9 @@ class DecisionHistory:
         self._kept = kept
         self._last: dict[ObjectKey, tuple[int, str]] = {}
         self._entries: dict[ObjectKey, tuple[Mapping[str, Any], ...]] = {}
+        self._counted = Counter[tuple[ObjectKey, str]]()
+        self.current: Mapping[ObjectKey, Decision] = {}
+        """The decisions that hold, of all Deployments that are scaled; to be replaced, never changed."""
 
     def note(self, decisions: Mapping[ObjectKey, Decision], now: float) -> None:
         """Take in the decisions of one pass, at ``now`` (Unix seconds)."""
@@ -29,9 +32,14 @@ class DecisionHistory:
             news = decision.desired, decision.reason.value
             if self._last.get(key) != news:
                 self._last[key] = news
+                self._counted[key, decision.reason.value] += 1
                 entries = deque(self._entries.get(key, ()), maxlen=self._kept)
                 entries.append(_entry(key, decision, now))
                 self._entries[key] = tuple(entries)
+
+    def counted(self) -> Mapping[tuple[ObjectKey, str], int]:
+        """How often something was decided anew, by Deployment and reason."""
+        return self._counted.copy()
 
     def newest_first(self, namespace: str | None, deployment: str | None) -> list[Mapping[str, Any]]:
         """Entries of the Deployments that are asked for, as JSON shows them: ``time`` in UTC, and the ledger."""
