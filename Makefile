@@ -54,8 +54,9 @@ format: .venv ## Format and sort imports
 	@$(RUN) ruff check --fix
 	@$(RUN) ruff format
 
-generate: .venv ## Write the CRDs from their models, and the Helm chart from the manifests
+generate: .venv ## Write the CRDs from their models, alerts, dashboard and metrics' reference, and the Helm chart from the manifests
 	@$(RUN) python -m attune_operator.crds
+	@$(RUN) python -m testbed.monitoring
 	@$(RUN) python -m testbed.chart
 
 image: .venv ## Build the operator and worker images and load them into the running cluster

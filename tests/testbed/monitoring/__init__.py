@@ -1,0 +1,1 @@
+"""What is made of the alerts and metrics: `python -m testbed.monitoring`, or `make generate`."""
