@@ -6,9 +6,12 @@ goes on, its renewal has no deadline of its own, it writes local time as UTC, an
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 
 from attune_operator.resources.schema import ResourceModel
+
+LEASE_NAME: Final = "attune-operator"
+"""The Lease's name, unless the operator is told another."""
 
 
 class LeaseMetadata(ResourceModel):

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 
 from attune_executor.domain.maintenance import MaintenanceRules
 from attune_executor.settings import Settings
+from attune_operator.lease import LEASE_NAME
 from attune_operator.resources import ExecutorRules, QueueDefaults
 
 _SERVICE_ACCOUNT_NAMESPACE: Final = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
@@ -61,7 +62,7 @@ class OperatorSettings(BaseModel):
     pod_name: str | None = None
     """Name of the pod, which the leader labels so that the Service finds it; unset outside of a cluster."""
 
-    lease_name: str = "attune-operator"
+    lease_name: str = LEASE_NAME
     """Lease by which one replica leads."""
 
     lease_duration_seconds: int = Field(default=10, ge=2)

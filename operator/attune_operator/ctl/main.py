@@ -1,0 +1,34 @@
+"""`attune` and `kubectl attune`: the program."""
+
+import typer
+
+from attune_operator.ctl.completion import kubectl_complete
+from attune_operator.ctl.emergency_commands import emergency
+from attune_operator.ctl.execution_commands import cancel, get, submit
+from attune_operator.ctl.looking import capacity_command, check, status
+from attune_operator.ctl.pausing import pause, resume
+
+app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
+for _command in (status, check, submit, get, cancel, pause, resume):
+    app.command()(_command)
+app.command("capacity")(capacity_command)
+app.add_typer(emergency, name="emergency")
+
+
+@app.callback()
+def attune() -> None:
+    """Attune's queues from the command line, with the credentials of your kubeconfig.
+
+    Exit codes: 0 done; 1 refused, or an execution did not succeed; 2 the command line is wrong; 3 the Kubernetes API or
+    the executor does not answer; 4 it did not happen in time. `check` has those of Nagios.
+    """
+
+
+def main() -> None:
+    """Entry point of `attune` and of `kubectl-attune`."""
+    app()
+
+
+def complete_for_kubectl() -> None:
+    """Entry point of `kubectl_complete-attune`."""
+    kubectl_complete(app)
