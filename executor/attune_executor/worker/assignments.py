@@ -8,66 +8,19 @@ forgotten, what runs goes on, and if it comes back here it joins what is known o
 
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
-from enum import Enum, auto
-from typing import Final, NamedTuple, TypeAlias
+from typing import Final, NamedTuple
 
 from attune_executor.domain.execution import ExecutionStatus
 from attune_executor.domain.records import Finished
 from attune_executor.ports.broker import DeliveryMark
 from attune_executor.wire.envelope import Origin
 from attune_executor.wire.messages import Assignment
+from attune_executor.worker.execution import Delivery, Execution, Key, State
+from attune_executor.worker.remembered import Remembered
 
 CANCELLED: Final = b'{"error":"cancelled"}'
 WORKER_LOST: Final = b'{"error":"worker lost: the broker delivered it again, and it may have run before"}'
 _CANCELS_REMEMBERED: Final = 10_000
-_PARAMETERS_REMEMBERED_BYTES: Final = 256
-"""Nobody needs them once the execution is done; to drop small ones would cost more than to keep them."""
-
-Key: TypeAlias = tuple[int, int]
-"""Execution id and attempt: what is run once."""
-
-
-class State(Enum):
-    """Where an execution stands."""
-
-    WAITING = auto()
-    RUNNING = auto()
-    REPLACED = auto()
-    """It runs, and is being stopped in favour of a later attempt; nothing is reported of it."""
-    FINISHED = auto()
-    """It has a completion."""
-    SENT = auto()
-    """Its completion is on its way and not confirmed yet."""
-    CONFIRMED = auto()
-
-
-@dataclass(eq=False, slots=True)
-class _Delivery:
-    mark: DeliveryMark
-    executions: list["Execution"] = field(default_factory=list["Execution"])
-    unsent: int = 0
-    begun: bool = False
-
-
-@dataclass(eq=False, slots=True)
-class Execution:
-    """One execution that this worker was given; ``origin`` is the message that first brought it.
-
-    ``replaces`` is an earlier attempt that may still be stopping when this one is to begin.
-    """
-
-    assignment: Assignment
-    origin: Origin
-    completion: Finished | None = None
-    state: State = State.WAITING
-    replaces: "Execution | None" = None
-    deliveries: list[_Delivery] = field(default_factory=list[_Delivery])
-    key: Key = field(init=False)
-    """What identifies it."""
-
-    def __post_init__(self) -> None:
-        self.key = self.assignment[:2]
 
 
 class Consequences(NamedTuple):
@@ -100,12 +53,9 @@ class Assignments:
         self._live: dict[Key, Execution] = {}
         self._waiting: OrderedDict[Key, Execution] = OrderedDict()
         self._latest: dict[int, Execution] = {}
-        self._deliveries: set[_Delivery] = set()
+        self._deliveries: set[Delivery] = set()
         self._cancelled: OrderedDict[int, int] = OrderedDict()
-        self._remembered_limit = remembered
-        self._remembered_bytes_limit = remembered_bytes
-        self._remembered: OrderedDict[Key, Execution] = OrderedDict()
-        self._remembered_bytes = 0
+        self._remembered = Remembered(remembered, remembered_bytes)
 
     @property
     def waiting(self) -> int:
@@ -121,10 +71,10 @@ class Assignments:
         self, mark: DeliveryMark, origin: Origin, assignments: Iterable[Assignment], now: float, redelivered: bool
     ) -> Consequences:
         """Take what a message brought; ``redelivered`` as the broker says, ``now`` in Unix seconds."""
-        delivery = _Delivery(mark)
+        delivery = Delivery(mark)
         report: list[Execution] = []
         stop: list[Execution] = []
-        released: list[_Delivery] = [delivery]
+        released: list[Delivery] = [delivery]
         for assignment in assignments:
             key = assignment.execution_id, assignment.attempt
             execution = self._live.get(key)
@@ -188,7 +138,7 @@ class Assignments:
 
     def sent(self, completions: Iterable[Finished]) -> Sequence[DeliveryMark]:
         """Completions are on their way to the broker; returns the deliveries to acknowledge."""
-        released: list[_Delivery] = []
+        released: list[Delivery] = []
         for completion in completions:
             execution = self._live[completion.execution_id, completion.attempt]
             execution.state = State.SENT
@@ -197,7 +147,7 @@ class Assignments:
 
     def confirm(self, completions: Iterable[Finished]) -> Sequence[DeliveryMark]:
         """Completions are safe with the broker; returns the deliveries to acknowledge that came again meanwhile."""
-        released: list[_Delivery] = []
+        released: list[Delivery] = []
         for completion in completions:
             execution = self._live.pop((completion.execution_id, completion.attempt))
             self._release(execution, released)
@@ -236,7 +186,7 @@ class Assignments:
         return returned
 
     def _add(
-        self, execution: Execution, latest: Execution | None, stop: list[Execution], released: list[_Delivery]
+        self, execution: Execution, latest: Execution | None, stop: list[Execution], released: list[Delivery]
     ) -> Execution:
         if latest is not None and latest.state in {State.WAITING, State.RUNNING}:
             if latest.state is State.RUNNING:
@@ -272,16 +222,19 @@ class Assignments:
 
     def _forget(self, execution: Execution) -> None:
         del self._live[execution.key]
+        self._forget_latest(execution)
+
+    def _forget_latest(self, execution: Execution) -> None:
         if self._latest.get(execution.assignment.execution_id) is execution:
             del self._latest[execution.assignment.execution_id]
 
-    def _release(self, execution: Execution, released: list[_Delivery]) -> None:
+    def _release(self, execution: Execution, released: list[Delivery]) -> None:
         for delivery in execution.deliveries:
             delivery.unsent -= 1
             released.append(delivery)
         execution.deliveries.clear()
 
-    def _done(self, released: Iterable[_Delivery]) -> Sequence[DeliveryMark]:
+    def _done(self, released: Iterable[Delivery]) -> Sequence[DeliveryMark]:
         done: list[DeliveryMark] = []
         for delivery in released:
             if not delivery.unsent and delivery in self._deliveries:
@@ -291,25 +244,12 @@ class Assignments:
 
     def _remember(self, execution: Execution) -> None:
         execution.state = State.CONFIRMED
-        if len(execution.assignment.parameters) > _PARAMETERS_REMEMBERED_BYTES:
-            execution.assignment = execution.assignment._replace(parameters=b"{}")
-        self._remembered[execution.key] = execution
-        self._remembered_bytes += _size(execution)
-        while len(self._remembered) > self._remembered_limit or self._remembered_bytes > self._remembered_bytes_limit:
-            _, forgotten = self._remembered.popitem(last=False)
-            self._remembered_bytes -= _size(forgotten)
-            if self._latest.get(forgotten.assignment.execution_id) is forgotten:
-                del self._latest[forgotten.assignment.execution_id]
+        for forgotten in self._remembered.add(execution):
+            self._forget_latest(forgotten)
 
     def _recall(self, key: Key) -> Execution | None:
-        execution = self._remembered.pop(key, None)
+        execution = self._remembered.take(key)
         if execution is not None:
             execution.state = State.FINISHED
-            self._remembered_bytes -= _size(execution)
             self._live[key] = execution
         return execution
-
-
-def _size(execution: Execution) -> int:
-    completion = execution.completion
-    return len(completion.result) if completion is not None and completion.result is not None else 0

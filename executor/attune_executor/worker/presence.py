@@ -21,7 +21,7 @@ from attune_executor.domain.workers import Heartbeat
 from attune_executor.ports.broker import BrokerError
 from attune_executor.wire.envelope import MalformedMessageError
 from attune_executor.wire.messages import decode_control, encode_heartbeat
-from attune_executor.worker.assignments import Key
+from attune_executor.worker.execution import Key
 
 _log: Final = structlog.get_logger("attune.worker")
 

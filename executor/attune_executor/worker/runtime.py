@@ -16,8 +16,9 @@ from attune_executor.observability import LogSettings
 from attune_executor.ports.broker import DeliveryMark
 from attune_executor.wire.envelope import Origin
 from attune_executor.wire.messages import Assignment
-from attune_executor.worker.assignments import Assignments, Consequences, Execution, Key
+from attune_executor.worker.assignments import Assignments, Consequences
 from attune_executor.worker.deliveries import Deliveries
+from attune_executor.worker.execution import Execution, Key
 from attune_executor.worker.invocation import Invoker
 from attune_executor.worker.outcome import Outcome
 from attune_executor.worker.presence import Presence

@@ -17,7 +17,8 @@ from typing import Final, cast
 import structlog
 
 from attune_executor.domain.execution import ExecutionStatus
-from attune_executor.worker.assignments import CANCELLED, Execution, Key
+from attune_executor.worker.assignments import CANCELLED
+from attune_executor.worker.execution import Execution, Key
 from attune_executor.worker.invocation import Invoker
 from attune_executor.worker.outcome import Outcome, failure
 from attune_executor.worker.registry import Mode

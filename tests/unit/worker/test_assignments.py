@@ -12,7 +12,8 @@ from attune_executor.domain.records import Finished
 from attune_executor.ports.broker import DeliveryMark
 from attune_executor.wire.envelope import Origin
 from attune_executor.wire.messages import Assignment
-from attune_executor.worker.assignments import CANCELLED, Assignments, Consequences, Execution
+from attune_executor.worker.assignments import CANCELLED, Assignments, Consequences
+from attune_executor.worker.execution import Execution
 
 ORIGIN = Origin("m", "t")
 NOTHING = Consequences([], [], [])

@@ -15,7 +15,8 @@ from attune_executor.domain.execution import ExecutionStatus
 from attune_executor.wire.envelope import Origin
 from attune_executor.wire.messages import Assignment
 from attune_executor.worker import action, slots
-from attune_executor.worker.assignments import CANCELLED, Execution
+from attune_executor.worker.assignments import CANCELLED
+from attune_executor.worker.execution import Execution
 from attune_executor.worker.invocation import Invoker
 from attune_executor.worker.outcome import Outcome
 from attune_executor.worker.registry import Action
