@@ -5,7 +5,7 @@ named here, so that a route that is forgotten is closed to all who cannot say wh
 """
 
 import asyncio
-from collections.abc import Awaitable, Iterable, Mapping
+from collections.abc import Awaitable, Iterable, Mapping, Sequence
 from http import HTTPStatus
 from typing import Final, TypeVar
 
@@ -21,6 +21,9 @@ OPEN_PATHS: Final = frozenset({"/livez", "/readyz", "/openapi.json"})
 _CALLER: Final = "attune.caller"
 _SCHEME: Final = "bearer"
 _LONGEST_TOKEN: Final = 16 * 1024
+_EACH: Final = 32
+"""Actions of one request that are asked about at once. A request may name a thousand: whoever may do it to every action
+is asked about that first, and nobody's thousand questions keep others from being answered."""
 
 _Answer = TypeVar("_Answer")
 _log: Final = structlog.get_logger("attune.api")
@@ -72,6 +75,12 @@ class Guard:
         """
         caller = _caller(request)
         refs = list(dict.fromkeys(action_refs))
+        if len(refs) > _EACH and await _answer(self._authorizer.may(caller, verb, None)):
+            return
+        for chunk in (refs[at : at + _EACH] for at in range(0, len(refs), _EACH)):
+            await self._require_each(caller, verb, chunk)
+
+    async def _require_each(self, caller: Caller, verb: Verb, refs: Sequence[str | None]) -> None:
         answers = await asyncio.gather(*(_answer(self._authorizer.may(caller, verb, ref)) for ref in refs))
         for ref, allowed in zip(refs, answers, strict=True):
             if not allowed:

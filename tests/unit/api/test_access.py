@@ -1,5 +1,6 @@
 """Who may do what: nobody without a token, and each caller only what they were granted."""
 
+import asyncio
 from collections.abc import AsyncIterator
 
 import httpx
@@ -11,7 +12,7 @@ from attune_executor.api.access import OPEN_PATHS
 from attune_executor.api.app import create_api
 from attune_executor.api.rate_limit import SubmissionLimit
 from attune_executor.api.service import AbsentHistory, AbsentService
-from attune_executor.ports.authorization import Verb
+from attune_executor.ports.authorization import Caller, Verb
 from attune_executor.settings import ApiSettings
 from unit.api.api_world import REF, ApiWorld, api_world
 
@@ -98,6 +99,35 @@ async def test_a_batch_with_one_forbidden_action_is_refused_as_a_whole(world: Ap
     assert (await submit(world, "submitter", REF, OTHER)).status_code == 403
     assert not any(stats.total_enqueued for stats in world.engine.stats())
     assert (await ask(world, "GET", "/api/v1/executions", "viewer")).json()["data"] == []
+
+
+class CountingAuthorizer(MemoryAuthorizer):
+    """Knows how many questions there were, and how many at once."""
+
+    asked = most_at_once = _open = 0
+
+    async def may(self, caller: Caller, verb: Verb, action_ref: str | None) -> bool:
+        self.asked += 1
+        self._open += 1
+        self.most_at_once = max(self.most_at_once, self._open)
+        await asyncio.sleep(0)
+        self._open -= 1
+        return await super().may(caller, verb, action_ref)
+
+
+@pytest.mark.parametrize(("grant", "questions"), [(None, 1), ("each", 201)])
+async def test_a_batch_for_very_many_actions_does_not_flood_whoever_is_asked(grant: str | None, questions: int) -> None:
+    refs = [f"core.{number}" for number in range(200)]
+    granted = {(Verb.CREATE, ref) for ref in refs} if grant else {(Verb.CREATE, None)}
+    authorizer = CountingAuthorizer({"caller": granted})
+    async with api_world(authorizer=authorizer) as world:
+        for ref in refs:
+            await world.declare(ref)
+        assert (await submit(world, "caller", *refs)).status_code == 201
+        assert authorizer.asked == questions
+        assert authorizer.most_at_once <= 32
+        granted.clear()
+        assert (await submit(world, "caller", *refs)).status_code == 403
 
 
 async def test_only_what_is_known_to_be_allowed_is_told_about(world: ApiWorld) -> None:
