@@ -20,9 +20,9 @@ from attune_operator.status import PolicyObservation, build_status, policy_trans
 
 _log = structlog.get_logger("attune.status")
 
-WRITES_PER_PASS: Final = 25
+WRITES_PER_PASS: Final = 50
 """The budget: so many statuses at most are written in one pass, whatever changes."""
-_AT_ONCE: Final = 8
+_AT_ONCE: Final = 16
 
 
 class Reporter:

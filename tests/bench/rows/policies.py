@@ -96,8 +96,10 @@ class Policies:
             writes = [seen for seen in asked if seen.method not in {"GET", "HEAD"}]
             effects = self._change(policies, leader, bench.size.policy_changes)
             operators.worker(_DEPLOYMENT, _SLOTS, **_with_our_actions(ground.folder))
+            loaded = time.monotonic()
             with metered(roots) as load:
                 ages = self._load(policies, leader, bench.size.rest_seconds)
+            told = [seen for seen in gate.since(loaded) if seen.method == "PATCH" and seen.path.endswith("/status")]
             busy_resident = roots["operator"].memory_info().rss / 1e6
         return Measurement(
             self.key,
@@ -111,6 +113,7 @@ class Policies:
                 Figure("other requests at rest", (len(asked) - len(writes)) / seconds * 60, "a minute"),
                 Figure("change to effect, p50", percentile(effects, 50), "s"),
                 Figure("change to effect, p99", percentile(effects, 99), "s", Goal(at_most=1)),
+                Figure("status writes under load", len(told) / seconds, "a second"),
                 Figure("status age under load, p50", percentile(ages, 50), "s"),
                 Figure("status age under load, p99", percentile(ages, 99), "s"),
                 Figure("resident under load", busy_resident, "MB"),
