@@ -11,7 +11,7 @@ import pytest
 
 from attune_executor.adapters.memory import MemoryJournal
 from attune_executor.domain.records import Accepted
-from attune_executor.domain.slots import Slots
+from attune_executor.domain.roll_call import RollCall
 from attune_executor.domain.turn_draft import TurnDraft
 from attune_executor.engine.completion_listener import CompletionListener
 from attune_executor.engine.dispatcher import Dispatcher
@@ -71,7 +71,7 @@ PLANTED: dict[str, tuple[type[object], str, Any]] = {
     "memory kept after a commit whose outcome is unknown": (TurnLoop, "_load_until_done", _serve_on),
     "reports of a failed turn dropped": (Inbox, "put_back", _nothing),
     "keys not kept": (TurnDraft, "accepted", _without_key(TurnDraft.accepted)),
-    "what is lost is not missed": (Slots, "_lost", _nothing),
+    "what is lost is not missed": (RollCall, "_lost", _nothing),
     "dispatches forgotten": (Dispatcher, "enqueue", _nothing),
     "callers not answered": (Submission, "answer_with", _nothing),
     "reports not heard": (CompletionListener, "on_report", _nothing),

@@ -30,7 +30,7 @@ class Group:
 
 @dataclass(slots=True, eq=False)
 class ActionQueue:
-    """One action's queue. To be read by all, and changed by ExecutionQueueManager alone."""
+    """One action's queue. To be read by all, and changed by ExecutionQueueManager and its parts alone."""
 
     action_id: int
     ref: str
@@ -65,6 +65,21 @@ class ActionQueue:
     def startable(self) -> bool:
         """Whether something may be dispatched as far as the action's own limits and slots go, the rate limit aside."""
         return bool(self.ready) and self.policy.admission is not Admission.HOLD
+
+    def declare(self, policy: QueuePolicy) -> None:
+        """This policy governs from now on. A rate limit that changes still counts what was dispatched under the last.
+
+        Groups that wait stay the lines that they are.
+        """
+        previous, self.policy = self.policy, policy
+        self.governed = True
+        self.load.window_seconds = policy.peak_window_seconds
+        if policy.rate_limit != previous.rate_limit:
+            marks = () if self.rate is None else self.rate.marks
+            self.rate = None if policy.rate_limit is None else RateMeter(policy.rate_limit, marks)
+            self.rate_timer = False
+        for group in list(self.groups.values()):
+            self.settle(group)
 
     def group(self, key: str | None) -> Group:
         """The group with this key, made where it is new."""

@@ -46,11 +46,16 @@ class TurnDecision(NamedTuple):
 
 
 class TurnDraft:
-    """The turn so far."""
+    """The turn so far; one after the other."""
 
     def __init__(self) -> None:
+        self._begin()
+
+    def _begin(self) -> None:
         self.touched: dict[int, ActionQueue] = {}
         self.cancels: list[CancelOrder] = []
+        self.waits: list[float] = []
+        """Seconds that those had waited which left their lines for a slot."""
         self._accepted: list[Accepted] = []
         self._accepted_at: dict[int, int] = {}
         self._dispatched: dict[int, Dispatched] = {}
@@ -128,7 +133,7 @@ class TurnDraft:
         self._rates[queue.action_id] = queue
 
     def close(self, publish_order: int, confirmed_order: int) -> TurnDecision:
-        """The decision."""
+        """The decision; what comes now belongs to the next turn."""
         record = TurnRecord(
             accepted=self._accepted,
             dispatched=list(self._dispatched.values()),
@@ -143,5 +148,8 @@ class TurnDraft:
             ],
             publish_order=publish_order,
             confirmed_order=confirmed_order,
+            waits=self.waits,
         )
-        return TurnDecision(record, list(self._handoffs.values()), self.cancels, list(self.touched.values()))
+        decision = TurnDecision(record, list(self._handoffs.values()), self.cancels, list(self.touched.values()))
+        self._begin()
+        return decision

@@ -97,6 +97,22 @@ class Batch:
             if request.idempotency_key is not None
         ]
 
+    def answer_callers(
+        self, outcomes: Sequence[Sequence[Receipt | Refusal]], cancellations: Sequence[Cancellation]
+    ) -> None:
+        """Answer everyone who waits on this batch: it is committed.
+
+        Args:
+            outcomes: per submission, per request.
+            cancellations: per cancel.
+        """
+        for submission, outcome in zip(self.submissions, outcomes, strict=True):
+            submission.answer_with(outcome)
+        for request, cancellation in zip(self.cancels, cancellations, strict=True):
+            request.answer_with(cancellation)
+        for change in (*self.policies, *self.emergencies):
+            change.in_force()
+
     def refuse_callers(self, error: Exception) -> None:
         """Answer everyone who waits on this batch with ``error``."""
         waiting: list[asyncio.Future[Any]] = [submission.answer for submission in self.submissions]

@@ -1,8 +1,7 @@
 """Memory from the journal: what a new owner, or an owner whose commit failed, starts from."""
 
-from attune_executor.domain.execution import ExecutionStatus
 from attune_executor.domain.queue_manager import ExecutionQueueManager
-from attune_executor.domain.slots import Patience
+from attune_executor.domain.roll_call import Patience
 from attune_executor.ports.journal import Journal
 
 
@@ -24,35 +23,12 @@ async def rebuild(
     known = await journal.actions()
     manager = ExecutionQueueManager(publish_order, patience)
     for action in known:
-        manager.restore_action(
-            action.action_id,
-            action.ref,
-            action.policy,
-            governed=action.governed,
-            enabled=action.enabled,
-            last_order=action.last_order,
-            total_rejected=action.total_rejected,
-            rate_marks=action.rate_marks,
-            now=now,
-        )
+        manager.restore_action(action, now)
     # What an operator's SQL ends between the two is told by the watch for it.
     async for runs in journal.waiting_executions():
         for run in runs:
-            manager.restore_waiting(*run)
+            manager.restore_waiting(run)
     async for batch in journal.active_executions():
         for row in batch:
-            manager.restore_active(
-                row.execution_id,
-                row.action_id,
-                now,
-                key=row.group_key,
-                attempt=row.attempt,
-                failures=row.failures,
-                started=row.status is ExecutionStatus.RUNNING,
-                worker=row.worker,
-                publish_order=row.publish_order,
-                confirmed=row.publish_order <= confirmed_order,
-                cancelling=row.cancelling,
-                retry_at=row.retry_at,
-            )
+            manager.restore_active(row, now, confirmed=row.publish_order <= confirmed_order)
     return manager

@@ -14,15 +14,16 @@ import structlog
 
 from attune_executor.backoff import Backoff
 from attune_executor.domain.queue_manager import ExecutionQueueManager
-from attune_executor.domain.slots import Patience
+from attune_executor.domain.roll_call import Patience
 from attune_executor.engine.dispatcher import Dispatcher
+from attune_executor.engine.effects import Effects
 from attune_executor.engine.id_allocator import IdAllocator
 from attune_executor.engine.inbox import Batch, Inbox
 from attune_executor.engine.rebuild import rebuild
 from attune_executor.engine.statistics import Statistics
 from attune_executor.engine.turn import Turn, decide, give_way
 from attune_executor.engine.views import UnavailableError
-from attune_executor.ports.broker import Broker, BrokerError, Cancel, Dispatch
+from attune_executor.ports.broker import Broker
 from attune_executor.ports.clock import Clock
 from attune_executor.ports.journal import FencedError, Journal, JournalError, Ownership, StoredExecution
 
@@ -70,6 +71,7 @@ class TurnLoop:
         self._broker = broker
         self._inbox = inbox
         self._dispatcher = dispatcher
+        self._effects = Effects(broker, dispatcher)
         self._statistics = statistics
         self._clock = clock
         self._settings = settings
@@ -197,18 +199,15 @@ class TurnLoop:
             turn = await self._give_way(turn, committed.taken, now)
         self._confirmed_order = turn.decision.record.confirmed_order
         self._last_turn = monotonic()
-        self._dispatcher.cancel([Cancel(*order) for order in turn.decision.cancels])
-        self._publish(turn, committed.parameters, now)
-        for submission, outcomes in zip(batch.submissions, turn.outcomes, strict=True):
-            submission.answer_with(outcomes)
-        for request, outcome in zip(batch.cancels, turn.cancellations, strict=True):
-            request.answer_with(outcome)
-        for change in (*batch.policies, *batch.emergencies):
-            change.in_force()
+        for execution_id in self._effects.publish(turn.decision, committed.parameters):
+            # Someone ended it in the database between two turns: its slot is free for the next.
+            self.manager.notify_ended_elsewhere(execution_id, now)
+            self._inbox.wake()
+        batch.answer_callers(turn.outcomes, turn.cancellations)
         self._statistics.turn_committed(turn.decision.changed)
-        await self._acknowledge(batch)
+        await self._effects.acknowledge(batch.reports)
         if roll_called:
-            await self._call_roll()
+            await self._effects.call_roll()
 
     async def _give_way(self, turn: Turn, taken: Collection[int], now: float) -> Turn:
         keys = [row.idempotency_key for row in turn.decision.record.accepted if row.execution_id in taken]
@@ -225,44 +224,3 @@ class TurnLoop:
         if lost := self.manager.call_roll(now):
             _log.warning("no worker has these executions: lost", count=lost)
         return True
-
-    async def _call_roll(self) -> None:
-        try:
-            await self._broker.call_roll()
-        except BrokerError as error:
-            _log.warning("roll not called", reason=str(error))
-
-    def _publish(self, turn: Turn, parameters: Mapping[int, bytes], now: float) -> None:
-        dispatches: list[tuple[int, Dispatch]] = []
-        for handoff in turn.decision.handoffs:
-            payload = parameters.get(handoff.execution_id) if handoff.parameters is None else handoff.parameters
-            if payload is None:
-                # Someone ended it in the database between two turns: its slot is free for the next.
-                self.manager.notify_ended_elsewhere(handoff.execution_id, now)
-                self._inbox.wake()
-                continue
-            dispatches.append(
-                (
-                    handoff.publish_order,
-                    Dispatch(
-                        handoff.execution_id,
-                        handoff.action_ref,
-                        handoff.attempt,
-                        handoff.pool,
-                        payload,
-                        handoff.timeout_seconds,
-                        handoff.at_most_once,
-                        handoff.expected_seconds,
-                    ),
-                )
-            )
-        self._dispatcher.enqueue(dispatches)
-
-    async def _acknowledge(self, batch: Batch) -> None:
-        if not batch.reports:
-            return
-        try:
-            await self._broker.acknowledge(batch.reports[-1].mark)
-        except BrokerError as error:
-            # The broker delivers them again, and applying them again changes nothing.
-            _log.warning("reports not acknowledged", reason=str(error))

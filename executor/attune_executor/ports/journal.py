@@ -6,8 +6,8 @@ from typing import Any, NamedTuple, Protocol
 
 from attune_executor.domain.execution import ExecutionStatus
 from attune_executor.domain.policy import QueuePolicy
-from attune_executor.domain.rate_meter import RateMark
 from attune_executor.domain.records import TurnRecord
+from attune_executor.domain.restored import ActiveExecution, KnownAction, WaitingRun
 from attune_executor.domain.stats import QueueStats
 
 
@@ -23,58 +23,12 @@ class SchemaError(JournalError):
     """The database's schema is not the one this program works with; the message says what to run."""
 
 
-class KnownAction(NamedTuple):
-    """An action as the journal knows it.
-
-    ``policy`` is the last one that was declared, None where there never was one, and ``governed`` whether it still is.
-
-    ``last_order`` is the highest queue order ever given out, ``rate_marks`` what its rate limit has counted.
-    """
-
-    action_id: int
-    ref: str
-    enabled: bool
-    policy: QueuePolicy | None
-    governed: bool
-    last_order: int
-    total_rejected: int
-    rate_marks: Sequence[RateMark] = ()
-
-
-class WaitingRun(NamedTuple):
-    """Executions that wait in one line, as columns in queue order; ``created`` in Unix seconds.
-
-    There may be millions of them, and an object for each would take a rebuild seconds.
-    """
-
-    action_id: int
-    group_key: str | None
-    execution_ids: Sequence[int]
-    queue_orders: Sequence[int]
-    created: Sequence[float]
-
-
 def waiting_runs(rows: Iterable[Any]) -> Sequence[WaitingRun]:
     """Rows of (action id, group key, execution id, queue order, created), in queue order, as a run for each line."""
     lines: dict[tuple[int, str | None], list[Any]] = {}
     for row in rows:
         lines.setdefault((row[0], row[1]), []).append(row)
     return [WaitingRun(*line, *list(zip(*found, strict=True))[2:]) for line, found in lines.items()]
-
-
-class ActiveExecution(NamedTuple):
-    """An execution that holds a slot; ``retry_at`` in Unix seconds, None where no delay is under way."""
-
-    execution_id: int
-    action_id: int
-    status: ExecutionStatus
-    attempt: int
-    publish_order: int
-    group_key: str | None = None
-    failures: int = 0
-    worker: str | None = None
-    cancelling: bool = False
-    retry_at: float | None = None
 
 
 class EndedElsewhere(NamedTuple):

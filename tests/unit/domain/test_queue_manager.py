@@ -6,6 +6,7 @@ from attune_executor.domain.execution import ExecutionStatus
 from attune_executor.domain.policy import Admission, QueuePolicy, RetryPolicy, WorkerLost
 from attune_executor.domain.queue_manager import ExecutionQueueManager, TurnDecision
 from attune_executor.domain.records import Accepted, Finished, Started
+from attune_executor.domain.restored import ActiveExecution, KnownAction, WaitingRun
 from attune_executor.domain.submission import Cancellation, ExecutionRequest, Refusal, RefusalCode
 from attune_executor.domain.worker_pool import ROLL_CALLS_UNTIL_LOST
 from attune_executor.domain.workers import Heartbeat
@@ -240,18 +241,13 @@ def test_a_worker_that_runs_what_another_has_finished_is_told_to_stop() -> None:
 
 def restored(*, confirmed: bool, started: bool) -> ExecutionQueueManager:
     manager = ExecutionQueueManager(publish_order=7)
+    policy = QueuePolicy(concurrency=1)
     manager.restore_action(
-        1,
-        "core.echo",
-        QueuePolicy(concurrency=1),
-        governed=True,
-        enabled=True,
-        last_order=12,
-        total_rejected=4,
-        now=NOW,
+        KnownAction(1, "core.echo", enabled=True, policy=policy, governed=True, last_order=12, total_rejected=4), NOW
     )
-    manager.restore_active(110, 1, NOW, attempt=1, started=started, publish_order=6, confirmed=confirmed)
-    manager.restore_waiting(1, None, (111, 112), (11, 12), (NOW - 30, NOW - 20))
+    status = ExecutionStatus.RUNNING if started else ExecutionStatus.SCHEDULED
+    manager.restore_active(ActiveExecution(110, 1, status, 1, 6), NOW, confirmed=confirmed)
+    manager.restore_waiting(WaitingRun(1, None, (111, 112), (11, 12), (NOW - 30, NOW - 20)))
     return manager
 
 
@@ -375,7 +371,7 @@ def test_a_retry_goes_to_the_pool_that_the_policy_names_by_then() -> None:
 def test_a_restored_execution_is_where_a_worker_has_it() -> None:
     manager = restored(confirmed=True, started=True)
     manager.set_policy(1, "core.echo", QueuePolicy(concurrency=1, pool="gpu"), NOW)
-    manager.restore_active(109, 1, NOW, attempt=2, started=True, publish_order=5, confirmed=True)
+    manager.restore_active(ActiveExecution(109, 1, ExecutionStatus.RUNNING, 2, 5), NOW, confirmed=True)
     in_flight = {pool.name: pool.in_flight for pool in manager.pools()}
     assert (in_flight["default"], in_flight["gpu"]) == (1, 1)
     manager.notify_heartbeat(Heartbeat("w", "default", 5, False, [(110, 1), (109, 1)]))

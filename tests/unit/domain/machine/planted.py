@@ -10,8 +10,12 @@ from unittest.mock import patch
 
 from attune_executor.domain.action_queue import ActionQueue, Group
 from attune_executor.domain.active import Active
+from attune_executor.domain.admission import AdmissionControl
+from attune_executor.domain.lines import Lines
 from attune_executor.domain.queue_manager import ExecutionQueueManager
 from attune_executor.domain.rate_meter import RateMeter
+from attune_executor.domain.restored import KnownAction
+from attune_executor.domain.roll_call import RollCall
 from attune_executor.domain.slots import Slots
 from attune_executor.domain.turn_draft import TurnDraft
 from attune_executor.domain.waiting_line import WaitingLine
@@ -52,14 +56,14 @@ _popleft = WaitingLine.popleft
 def _forget_to_touch(original: Callable[..., Any]) -> Callable[..., Any]:
     def restart(slots: Slots, execution_id: int, active: Any, now: float) -> None:
         original(slots, execution_id, active, now)
-        slots.draft.touched.pop(active.queue.action_id, None)
+        slots._draft.touched.pop(active.queue.action_id, None)
 
     return restart
 
 
 def _any_completion(original: Callable[..., Any]) -> Callable[..., Any]:
     def completed(slots: Slots, finished: Any, now: float) -> bool:
-        active = slots._active.get(finished.execution_id)
+        active = slots.active.get(finished.execution_id)
         attempt = finished.attempt if active is None else active.attempt
         return original(slots, finished._replace(attempt=attempt), now)
 
@@ -101,8 +105,8 @@ def _one_off(original: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _lost_marks(original: Callable[..., Any]) -> Callable[..., Any]:
-    def restore(manager: ExecutionQueueManager, *args: Any, **kwargs: Any) -> None:
-        original(manager, *args, **{**kwargs, "rate_marks": ()})
+    def restore(manager: ExecutionQueueManager, known: KnownAction, now: float) -> None:
+        original(manager, known._replace(rate_marks=()), now)
 
     return restore
 
@@ -127,7 +131,7 @@ PLANTED: dict[str, tuple[type[object], str, Any]] = {
     "limit: one more than the concurrency": (ActionQueue, "settle", _settle_one_too_many),
     "order: the second before the head": (WaitingLine, "popleft", _take_the_second),
     "conservation: an end is written twice": (TurnDraft, "finished", _twice(TurnDraft.finished)),
-    "conservation: a cancelled one keeps its place": (ExecutionQueueManager, "_leave", _yes),
+    "conservation: a cancelled one keeps its place": (Lines, "leave", _yes),
     "idling: nobody looks at the queue of a freed slot": (Slots, "_release", _forget_to_touch(Slots._release)),
     "idling: a rate limit's timer is not set": (RateMeter, "next_at", _never),
     "rate: every dispatch is allowed": (RateMeter, "available", _always),
@@ -140,13 +144,13 @@ PLANTED: dict[str, tuple[type[object], str, Any]] = {
     "pool: more than its slots": (WorkerPool, "room", property(_much_room)),
     "counters: a pool leaks": (Slots, "_release", _leak(Slots._release)),
     "duplicates: a stale report ends a later attempt": (Slots, "completed", _any_completion(Slots.completed)),
-    "retries: one attempt more": (Slots, "_runs_again", _one_attempt_more(Slots._runs_again)),
-    "timeouts: nobody watches the heads": (ExecutionQueueManager, "_watch_heads", _nothing),
+    "retries: one attempt more": (Slots, "runs_again", _one_attempt_more(Slots.runs_again)),
+    "timeouts: nobody watches the heads": (Lines, "watch_heads", _nothing),
     "cancels: not written": (TurnDraft, "cancelling", _nothing),
-    "lost: nobody is missed": (Slots, "_lost", _nothing),
-    "hung: nobody is stopped": (Slots, "_hung", _nothing),
+    "lost: nobody is missed": (RollCall, "_lost", _nothing),
+    "hung: nobody is stopped": (RollCall, "_hung", _nothing),
     "positions: one off": (WaitingLine, "position", _one_off(WaitingLine.position)),
-    "bound: the queue is never full": (ExecutionQueueManager, "_full", _nothing),
+    "bound: the queue is never full": (AdmissionControl, "_full", _nothing),
 }
 """By what they break: the class, the name of the method, and what to put there."""
 
