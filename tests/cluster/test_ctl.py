@@ -1,0 +1,165 @@
+"""`attune` against a real API server: what an SRE does in an incident, with a kubeconfig alone."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from testbed.attune.callers import EVERYTHING, caller_token
+from testbed.attune.cluster_view import ClusterView
+from testbed.attune.operators import OperatorReplica, Operators, until
+from testbed.cluster import Kubectl
+
+pytestmark = pytest.mark.usefixtures("policies_crd")
+
+CALLER = "attune-caller"
+SOON = 20.0
+
+
+class Attune:
+    """The program with an environment of its own."""
+
+    def __init__(self, kubectl: Kubectl, namespace: str, environment: Mapping[str, str]) -> None:
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith("ATTUNE_")}
+        kubeconfig = {"KUBECONFIG": str(kubectl.kubeconfig), "ATTUNE_OPERATOR_NAMESPACE": namespace}
+        self._environment = {**inherited, **kubeconfig, **environment}
+        self._context = [f"--context={kubectl.context}"] if kubectl.context else []
+
+    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        program = str(Path(sys.executable).with_name("attune"))
+        return subprocess.run(  # noqa: S603
+            [program, *arguments, *self._context],
+            env=self._environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+
+    def says(self, *arguments: str) -> str:
+        """What it prints when all goes well."""
+        done = self.run(*arguments)
+        assert done.returncode == 0, f"{arguments}: {done.returncode}\n{done.stdout}{done.stderr}"
+        return done.stdout
+
+    def document(self, *arguments: str) -> Any:
+        return json.loads(self.says(*arguments, "--output=json"))
+
+
+def apply_policy(kubectl: Kubectl, namespace: str, name: str, action_ref: str, **spec: Any) -> None:
+    manifest = {
+        "apiVersion": "attune.io/v1alpha1",
+        "kind": "ActionQueuePolicy",
+        "metadata": {"name": name, "namespace": namespace},
+        "spec": {"actionRef": action_ref, "concurrency": 1, **spec},
+    }
+    kubectl.apply([manifest])
+    kubectl.run("wait", "aqp", name, f"--namespace={namespace}", "--for=condition=Ready", "--timeout=30s")
+
+
+@pytest.fixture
+def leader(
+    tmp_path: Path, kubectl: Kubectl, namespace: str, migrated_url: str, amqp_url: str
+) -> Iterator[OperatorReplica]:
+    """A leader with a worker and a policy `echo` for core.echo."""
+    with Operators(tmp_path, kubectl, namespace, migrated_url, amqp_url) as operators:
+        leader = operators.leader()
+        operators.worker("default", slots=2)
+        apply_policy(kubectl, namespace, "echo", "core.echo")
+        yield leader
+
+
+@pytest.fixture
+def program(kubectl: Kubectl, namespace: str, leader: OperatorReplica) -> Attune:
+    return Attune(kubectl, namespace, {"ATTUNE_SERVER": leader.url, "ATTUNE_SERVICE_ACCOUNT": CALLER})
+
+
+def test_executions_are_submitted_seen_through_held_and_cancelled(program: Attune, leader: OperatorReplica) -> None:
+    done = program.document("submit", "core.echo", "--param=message=hello", "--count=3", "--wait", "--timeout=50")
+    assert [(each["status"], each["parameters"]) for each in done] == [("succeeded", {"message": "hello"})] * 3
+    assert program.document("get", str(done[0]["id"])) == done[0]
+
+    assert program.says("pause", "core.echo").endswith(": paused\n")
+    assert program.says("pause", "echo").endswith(": paused already\n")
+    held = program.document("submit", "core.echo")
+    assert (held["status"], held["queue_position"]) == ("requested", 1)
+    late = program.run("submit", "core.echo", "--wait", "--timeout=1")
+    assert (late.returncode, late.stdout.split()[-8:][2]) == (4, "requested")
+
+    until(lambda: program.run("check", "--warning=2").returncode == 1, SOON, leader)
+    assert program.run("check", "--warning=2").stdout == "WARNING: Max queue depth 2 >= 2\n"
+    assert program.run("check", "--critical=2").stdout == "CRITICAL: Max queue depth 2 >= 2\n"
+    assert program.says("check") == "OK: Max queue depth 2\n"
+    (queue,) = program.document("status")["queues"]
+    assert (queue["action"], queue["queue_length"], queue["admission"]) == ("core.echo", 2, "Hold")
+    assert "paused" in program.says("status")
+
+    assert program.document("cancel", str(held["id"]))["status"] == "cancelled"
+    again = program.run("cancel", str(held["id"]))
+    assert (again.returncode, "has ended before" in again.stderr) == (1, True)
+    assert program.says("resume", "echo").endswith(": resumed\n")
+    until(lambda: leader.queue("core.echo")["queue_length"] == 0, SOON, leader)
+
+
+def test_emergency_mode_is_shown_turned_on_and_undone(
+    program: Attune, kubectl: Kubectl, namespace: str, leader: OperatorReplica
+) -> None:
+    on = ("emergency", "on", "--close-below-priority=6", "--rate-limit=500")
+    unasked = program.run(*on)
+    assert (unasked.returncode, "--yes" in unasked.stderr) == (2, True)
+    plan = program.document(*on, "--dry-run")
+    assert plan["effects"][0]["closed"] == {"before": False, "after": True}
+    assert kubectl.run("get", "aec", f"--namespace={namespace}", "--output=name") == ""
+
+    assert program.says(*on, "--yes").endswith("Emergency mode is on.\n")
+    refused = program.run("submit", "core.echo")
+    assert (refused.returncode, refused.stdout) == (1, "")
+    assert "emergency" in refused.stderr
+    assert "500 requests a minute" in program.says("status")
+    assert "nothing changes" in program.says(*on, "--yes")
+
+    assert "will be deleted" in program.says("emergency", "off", "--yes")
+    assert kubectl.run("get", "aec", f"--namespace={namespace}", "--output=name") == ""
+    until(lambda: program.run("submit", "core.echo").returncode == 0, SOON, leader)
+
+
+def test_the_kubeconfigs_own_token_is_shown_where_it_has_one(
+    program: Attune, tmp_path: Path, kubectl: Kubectl, namespace: str, leader: OperatorReplica
+) -> None:
+    accepted = program.document("submit", "core.echo")
+    nobody = Attune(kubectl, namespace, {"ATTUNE_SERVER": leader.url})
+    done = nobody.run("get", str(accepted["id"]))
+    if done.returncode == 2:
+        # This cluster's kubeconfig has a client certificate.
+        assert "--service-account" in done.stderr
+    config = json.loads(kubectl.run("config", "view", "--minify", "--raw", "--flatten", "--output=json"))
+    config["users"][0]["user"] = {"token": caller_token(kubectl, namespace, "sre", (EVERYTHING,))}
+    kubeconfig = tmp_path / "sre"
+    kubeconfig.write_text(json.dumps(config))
+    sre = Attune(Kubectl(kubectl.program, kubeconfig), namespace, {"ATTUNE_SERVER": leader.url})
+    assert sre.document("get", str(accepted["id"]))["action_ref"] == "core.echo"
+    forbidden = sre.run("status")
+    assert (forbidden.returncode, "forbidden" in forbidden.stderr) == (1, True)
+    assert sre.run("check").stdout.startswith("UNKNOWN: ")
+
+
+@pytest.mark.timeout(1800)
+def test_the_executor_in_a_pod_is_reached_through_the_kubernetes_api(attune: ClusterView) -> None:
+    kubectl, namespace = attune.kubectl, attune.namespace
+    caller_token(kubectl, namespace, CALLER)
+    program = Attune(kubectl, namespace, {"ATTUNE_SERVICE_ACCOUNT": CALLER})
+    # Nothing is started, so that the workers have no part in it.
+    apply_policy(kubectl, namespace, "ctl", "core.ctl", admission="Hold")
+    try:
+        held = program.document("submit", "core.ctl")
+        assert held["status"] == "requested"
+        assert program.document("get", str(held["id"]))["id"] == held["id"]
+        assert program.document("cancel", str(held["id"]))["status"] == "cancelled"
+    finally:
+        kubectl.run("delete", "aqp", "ctl", f"--namespace={namespace}")
