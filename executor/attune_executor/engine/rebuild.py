@@ -1,8 +1,10 @@
 """Memory from the journal: what a new owner, or an owner whose commit failed, starts from."""
 
+from collections.abc import Set as AbstractSet
+
 from attune_executor.domain.queue_manager import ExecutionQueueManager
 from attune_executor.domain.roll_call import Patience
-from attune_executor.ports.journal import Journal
+from attune_executor.ports.journal import Journal, JournalError
 
 
 async def rebuild(
@@ -18,17 +20,26 @@ async def rebuild(
         patience: how long things may take before the executor acts itself.
 
     Raises:
-        JournalError: when the journal is away.
+        JournalError: when the journal is away, or changes while it is read: another owner has it by now.
     """
     known = await journal.actions()
     manager = ExecutionQueueManager(publish_order, patience)
     for action in known:
         manager.restore_action(action, now)
+    actions = {action.action_id for action in known}
     # What an operator's SQL ends between the two is told by the watch for it.
     async for runs in journal.waiting_executions():
         for run in runs:
+            _expect(run.action_id, actions)
             manager.restore_waiting(run)
     async for batch in journal.active_executions():
         for row in batch:
+            _expect(row.action_id, actions)
             manager.restore_active(row, now, confirmed=row.publish_order <= confirmed_order)
     return manager
+
+
+def _expect(action_id: int, known: AbstractSet[int]) -> None:
+    """Only an owner declares actions: an execution of one that was not there a moment ago is another owner's."""
+    if action_id not in known:
+        raise JournalError(f"action {action_id} appeared while the journal was read: another executor writes it")
