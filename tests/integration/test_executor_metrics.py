@@ -61,7 +61,7 @@ def test_it_exports_all_that_is_documented(executor: tuple[HostProcess, httpx.Cl
     found = scrape(api)
     assert {name for name in found if name.startswith("attune_")} == wanted
     assert found["attune_engine_serving"] == found["attune_database_answers"] == found["attune_broker_connected"] == 1
-    assert found["attune_fifo_overtaken"] == 0
+    assert found["attune_fifo_violations_total"] == 0
     assert found["attune_submission_seconds_count"] == 1
     assert found["attune_commit_seconds_count"] >= 1
     assert found["attune_turn_seconds_count"] >= 1

@@ -35,7 +35,7 @@ class ExecutorMeter(Collector):
         journal_errors: questions that were not.
         publish_failures: dispatches that have to be published again.
         reports: messages from workers.
-        overtaken: executions that one of their line has overtaken, as the last check found; None before the first.
+        fifo_violations: executions that one behind them in their line had overtaken, as each check found them.
     """
 
     def __init__(self) -> None:
@@ -59,7 +59,7 @@ class ExecutorMeter(Collector):
         self.journal_errors = 0
         self.publish_failures = 0
         self.reports = 0
-        self.overtaken: int | None = None
+        self.fifo_violations = 0
         self._dispatched = 0
         self._retried = 0
         self._finished = Counter[ExecutionStatus]()
@@ -126,12 +126,11 @@ class ExecutorMeter(Collector):
         yield _counter("attune_database_errors", "Exchanges with the database that failed.", self.journal_errors)
         yield _counter("attune_publish_failures", "Publishes that the broker did not confirm.", self.publish_failures)
         yield _counter("attune_worker_reports", "Messages from workers: the CompletionListener's.", self.reports)
-        if self.overtaken is not None:
-            yield GaugeMetricFamily(
-                "attune_fifo_overtaken",
-                "Executions that one behind them in their line has overtaken; anything but 0 is a bug.",
-                value=self.overtaken,
-            )
+        yield _counter(
+            "attune_fifo_violations",
+            "Executions that one behind them in their line had overtaken, by each check; anything but 0 is a bug.",
+            self.fifo_violations,
+        )
 
 
 def _counter(name: str, text: str, value: float) -> CounterMetricFamily:

@@ -45,6 +45,7 @@ class OrderCheck:
         Raises:
             JournalError: the database is away.
         """
-        found = self._meter.overtaken = await self._overtaken()
+        found = await self._overtaken()
         if found:
+            self._meter.fifo_violations += found
             _log.critical("a queue is not first in, first out: report this as a bug, with this log", overtaken=found)

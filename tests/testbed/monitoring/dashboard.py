@@ -50,7 +50,7 @@ ROWS: Final[dict[str, list[Panel]]] = {
         Panel("Broker connected", [("min(attune_broker_connected)", "")], kind="stat"),
         Panel("Waiting", [("sum(attune_queue_length)", "")], kind="stat", thresholds=(100, 500)),
         Panel("Oldest", [("max(attune_queue_oldest_age_seconds)", "")], "s", "stat", (600, 1800)),
-        Panel("Overtaken (FIFO)", [("max(attune_fifo_overtaken)", "")], kind="stat", thresholds=(1, 1)),
+        Panel("Overtaken (FIFO)", [("sum(attune_fifo_violations_total)", "")], kind="stat", thresholds=(1, 1)),
     ],
     "Queues": [
         Panel("Queue length", [(f"attune_queue_length{_ACTION}", "{{action}}")], thresholds=(100, 500)),

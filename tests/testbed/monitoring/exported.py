@@ -22,8 +22,6 @@ _OURS: Final = re.compile(r"\battune_[a-z_]+\b")
 def sections() -> dict[str, list[Metric]]:
     """Metric families by the part of the program that they tell of."""
     meter = ExecutorMeter()
-    # Absent before the first check.
-    meter.overtaken = 0
     collectors: dict[str, Collector] = {
         "Queues": QueueCollector(AbsentService()),
         "Executor": meter,

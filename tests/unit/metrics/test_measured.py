@@ -158,4 +158,4 @@ async def test_the_check_of_the_order_tells_what_it_found_and_outlives_an_outage
     await until(lambda: not answers)
     await asyncio.sleep(0)
     checking.cancel()
-    assert meter.overtaken == 3
+    assert meter.fifo_violations == 3
