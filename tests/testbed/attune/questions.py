@@ -2,12 +2,12 @@
 
 OUT_OF_ORDER = """
     SELECT count(*) FROM (
-        SELECT dispatch_order, max(dispatch_order) OVER (PARTITION BY action ORDER BY queue_order) AS latest
+        SELECT status, dispatch_order, max(dispatch_order) OVER (PARTITION BY action ORDER BY queue_order) AS latest
         FROM attune.execution
     ) AS course
-    WHERE dispatch_order < latest OR dispatch_order IS NULL
+    WHERE dispatch_order < latest OR dispatch_order IS NULL AND status NOT IN ('cancelled', 'timeout')
 """
-"""Executions that began after one behind them in their queue, or not at all."""
+"""Executions that began after one behind them in their queue, or not at all though nobody gave them up."""
 
 MOST_AT_ONCE = """
     WITH edges AS (
