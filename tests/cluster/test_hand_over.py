@@ -1,8 +1,7 @@
 """Leaders killed one after the other in the middle of bursts: nothing is lost, nothing overtakes, a lease is all."""
 
 import time
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import httpx
@@ -24,14 +23,6 @@ POLICY: dict[str, Any] = {
     "kind": "ActionQueuePolicy",
     "spec": {"actionRef": ACTION, "concurrency": CONCURRENCY},
 }
-
-
-@pytest.fixture
-def operators(
-    tmp_path: Path, kubectl: Kubectl, namespace: str, migrated_url: str, amqp_url: str
-) -> Iterator[Operators]:
-    with Operators(tmp_path, kubectl, namespace, migrated_url, amqp_url) as operators:
-        yield operators
 
 
 def submit(leader: OperatorReplica) -> int:

@@ -10,7 +10,8 @@ import yaml
 
 from testbed.attune.client import Caller, Wanted
 from testbed.attune.cluster_view import OPERATOR, WORKERS, ClusterView
-from testbed.attune.deployment import CLUSTER_SCOPED, deploy, in_namespace, rolled_out_on_change
+from testbed.attune.deployment import CLUSTER_SCOPED, in_namespace, rolled_out_on_change
+from testbed.attune.fixtures import deployed
 from testbed.attune.port_forward import PortForward
 from testbed.cluster.provider import Provider
 from testbed.helm import CHART, Helm, find_helm
@@ -33,11 +34,7 @@ def helm() -> Helm:
 @pytest.fixture(scope="module")
 def attune(cluster: Provider) -> Iterator[ClusterView]:
     """The development overlay in a namespace of its own, since its operator comes and goes."""
-    deploy(cluster, NAMESPACE)
-    view = ClusterView(cluster.kubectl(), NAMESPACE)
-    yield view
-    view.kubectl.run("delete", "clusterrolebinding", f"attune-operator:{NAMESPACE}", "--ignore-not-found")
-    view.kubectl.run("delete", "namespace", NAMESPACE, "--wait=true", timeout=180)
+    yield from deployed(cluster, NAMESPACE)
 
 
 @pytest.fixture(scope="module")

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -89,14 +88,6 @@ def team_a(kubectl: Kubectl, home: Namespace) -> Iterator[Namespace]:
 def team_b(kubectl: Kubectl, home: Namespace) -> Iterator[Namespace]:
     with fresh_namespace(kubectl) as name:
         yield Namespace(kubectl, name, home.name)
-
-
-@pytest.fixture
-def operators(
-    tmp_path: Path, kubectl: Kubectl, namespace: str, migrated_url: str, amqp_url: str
-) -> Iterator[Operators]:
-    with Operators(tmp_path, kubectl, namespace, migrated_url, amqp_url) as operators:
-        yield operators
 
 
 @pytest.fixture

@@ -2,8 +2,6 @@
 
 import json
 import time
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -64,14 +62,6 @@ class Policies:
 @pytest.fixture
 def policies(kubectl: Kubectl, namespace: str) -> Policies:
     return Policies(kubectl, namespace)
-
-
-@pytest.fixture
-def operators(
-    tmp_path: Path, kubectl: Kubectl, namespace: str, migrated_url: str, amqp_url: str
-) -> Iterator[Operators]:
-    with Operators(tmp_path, kubectl, namespace, migrated_url, amqp_url) as operators:
-        yield operators
 
 
 def occupy(leader: OperatorReplica, worker: HostProcess, slots: int) -> None:

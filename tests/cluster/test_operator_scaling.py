@@ -4,8 +4,7 @@ import json
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any, Self
 
 import psycopg
@@ -130,14 +129,6 @@ def autoscaler(name: str, target: str) -> dict[str, Any]:
 @pytest.fixture
 def here(kubectl: Kubectl, namespace: str) -> Namespace:
     return Namespace(kubectl, namespace)
-
-
-@pytest.fixture
-def operators(
-    tmp_path: Path, kubectl: Kubectl, namespace: str, migrated_url: str, amqp_url: str
-) -> Iterator[Operators]:
-    with Operators(tmp_path, kubectl, namespace, migrated_url, amqp_url) as operators:
-        yield operators
 
 
 def with_a_past(database_url: str, *action_refs: str) -> None:

@@ -14,14 +14,19 @@ from testbed.cluster.provider import Provider
 TEST_NAMESPACE = "attune-test"
 
 
+def deployed(cluster: Provider, namespace: str) -> Iterator[ClusterView]:
+    """Deploy the development overlay, and delete it in the end."""
+    deploy(cluster, namespace)
+    view = ClusterView(cluster.kubectl(), namespace)
+    yield view
+    view.kubectl.run("delete", "clusterrolebinding", f"attune-operator:{namespace}", "--ignore-not-found")
+    view.kubectl.run("delete", "namespace", namespace, "--wait=true", timeout=180)
+
+
 @pytest.fixture(scope="session")
 def attune(cluster: Provider) -> Iterator[ClusterView]:
     """The development overlay, running; deleted after the tests."""
-    deploy(cluster, TEST_NAMESPACE)
-    view = ClusterView(cluster.kubectl(), TEST_NAMESPACE)
-    yield view
-    view.kubectl.run("delete", "clusterrolebinding", f"attune-operator:{TEST_NAMESPACE}", "--ignore-not-found")
-    view.kubectl.run("delete", "namespace", TEST_NAMESPACE, "--wait=true", timeout=180)
+    yield from deployed(cluster, TEST_NAMESPACE)
 
 
 @pytest.fixture(scope="session")
