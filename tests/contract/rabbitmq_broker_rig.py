@@ -22,14 +22,9 @@ from attune_executor.amqp.topology import (
 from attune_executor.domain.records import Finished, Started
 from attune_executor.domain.workers import Heartbeat
 from attune_executor.ports.broker import Dispatch
-from attune_executor.wire.messages import (
-    Control,
-    decode_control,
-    decode_dispatches,
-    encode_completions,
-    encode_heartbeat,
-    encode_starts,
-)
+from attune_executor.wire.control import Control, decode_control
+from attune_executor.wire.dispatches import decode_dispatches
+from attune_executor.wire.reports import encode_completions, encode_heartbeat, encode_starts
 
 DEADLINE_SECONDS = 20
 

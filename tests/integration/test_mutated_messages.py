@@ -28,7 +28,7 @@ from attune_executor.domain.records import Finished, Started
 from attune_executor.domain.submission import ExecutionRequest
 from attune_executor.domain.workers import Heartbeat
 from attune_executor.wire.envelope import MalformedMessageError
-from attune_executor.wire.messages import decode_reports, encode_completions, encode_heartbeat, encode_starts
+from attune_executor.wire.reports import decode_reports, encode_completions, encode_heartbeat, encode_starts
 from attune_executor.wire.requests import decode_requests, encode_requests
 from integration.mutation import mutated
 from testbed.attune.processes import AttuneProcesses, HostProcess

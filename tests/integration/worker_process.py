@@ -28,8 +28,10 @@ from attune_executor.amqp.topology import (
 from attune_executor.domain.records import Finished, Started
 from attune_executor.domain.workers import Heartbeat
 from attune_executor.ports.broker import Cancel, Dispatch, WorkerReport
+from attune_executor.wire.control import encode_cancels, encode_roll_call
+from attune_executor.wire.dispatches import encode_dispatches
 from attune_executor.wire.envelope import WireMessage
-from attune_executor.wire.messages import Reports, decode_reports, encode_cancels, encode_dispatches, encode_roll_call
+from attune_executor.wire.reports import Reports, decode_reports
 
 PROGRAM = Path(sys.executable).with_name("attune-worker")
 DEADLINE_SECONDS = 30

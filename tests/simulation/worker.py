@@ -8,8 +8,8 @@ from attune_executor.domain.execution import ExecutionStatus
 from attune_executor.domain.records import Finished, Started
 from attune_executor.domain.workers import Heartbeat
 from attune_executor.ports.broker import BrokerError, Cancel, DeliveryMark
+from attune_executor.wire.dispatches import Assignment
 from attune_executor.wire.envelope import Origin
-from attune_executor.wire.messages import Assignment
 from attune_executor.worker.assignments import Assignments, Consequences
 from attune_executor.worker.execution import Execution, Key
 from simulation.exchange import Exchange, Message

@@ -13,8 +13,8 @@ from typing import Final, NamedTuple
 from attune_executor.domain.execution import ExecutionStatus
 from attune_executor.domain.records import Finished
 from attune_executor.ports.broker import DeliveryMark
+from attune_executor.wire.dispatches import Assignment
 from attune_executor.wire.envelope import Origin
-from attune_executor.wire.messages import Assignment
 from attune_executor.worker.execution import Delivery, Execution, Key, State
 from attune_executor.worker.remembered import Remembered
 

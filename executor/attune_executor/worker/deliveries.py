@@ -14,8 +14,8 @@ from attune_executor.amqp.link import Link, Session
 from attune_executor.amqp.publishing import publish_confirmed
 from attune_executor.amqp.topology import DISPATCH_DELIVERY_MODE, declare_pool, pool_queue_name
 from attune_executor.ports.broker import BrokerError, DeliveryMark, Dispatch
+from attune_executor.wire.dispatches import Assignment, decode_dispatches, encode_dispatches
 from attune_executor.wire.envelope import MalformedMessageError, Origin
-from attune_executor.wire.messages import Assignment, decode_dispatches, encode_dispatches
 from attune_executor.worker.acknowledgements import Acknowledgement, OpenTags
 from attune_executor.worker.assignments import Returned
 

@@ -6,8 +6,8 @@ from typing import TypeAlias
 
 from attune_executor.domain.records import Finished
 from attune_executor.ports.broker import DeliveryMark
+from attune_executor.wire.dispatches import Assignment
 from attune_executor.wire.envelope import Origin
-from attune_executor.wire.messages import Assignment
 
 Key: TypeAlias = tuple[int, int]
 """Execution id and attempt: what is run once."""

@@ -6,7 +6,7 @@ from functools import partial
 from typing import Any
 
 from attune_executor.observability import LogSettings
-from attune_executor.wire.messages import Assignment
+from attune_executor.wire.dispatches import Assignment
 from attune_executor.worker.outcome import MAX_RESULT_BYTES, Outcome, failure, raised, success
 from attune_executor.worker.processes import ActionProcesses
 from attune_executor.worker.registry import Action, Mode

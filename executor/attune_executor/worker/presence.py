@@ -19,8 +19,9 @@ from attune_executor.amqp.publishing import tell
 from attune_executor.amqp.topology import HEARTBEAT_KEY, completed_queue_name, declare_control
 from attune_executor.domain.workers import Heartbeat
 from attune_executor.ports.broker import BrokerError
+from attune_executor.wire.control import decode_control
 from attune_executor.wire.envelope import MalformedMessageError
-from attune_executor.wire.messages import decode_control, encode_heartbeat
+from attune_executor.wire.reports import encode_heartbeat
 from attune_executor.worker.execution import Key
 
 _log: Final = structlog.get_logger("attune.worker")

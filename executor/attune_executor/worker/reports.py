@@ -19,7 +19,7 @@ from attune_executor.domain.records import Finished, Started
 from attune_executor.pipeline import Pipeline
 from attune_executor.ports.broker import BrokerError, Confirmation
 from attune_executor.wire.envelope import Origin, WireMessage
-from attune_executor.wire.messages import encode_completions, encode_starts
+from attune_executor.wire.reports import encode_completions, encode_starts
 
 _MESSAGE_EXECUTIONS: Final = 256
 _MESSAGE_BYTES: Final = 2 * 1024 * 1024

@@ -9,21 +9,10 @@ from attune_executor.domain.execution import TERMINAL, ExecutionStatus
 from attune_executor.domain.records import Finished, Started
 from attune_executor.domain.workers import Heartbeat
 from attune_executor.ports.broker import Cancel, Dispatch
+from attune_executor.wire.control import Control, decode_control, encode_cancels, encode_roll_call
+from attune_executor.wire.dispatches import Assignment, decode_dispatches, encode_dispatches
 from attune_executor.wire.envelope import MalformedMessageError, Origin
-from attune_executor.wire.messages import (
-    Assignment,
-    Control,
-    Reports,
-    decode_control,
-    decode_dispatches,
-    decode_reports,
-    encode_cancels,
-    encode_completions,
-    encode_dispatches,
-    encode_heartbeat,
-    encode_roll_call,
-    encode_starts,
-)
+from attune_executor.wire.reports import Reports, decode_reports, encode_completions, encode_heartbeat, encode_starts
 
 ids = st.integers(1, 2**63 - 1)
 attempts = st.integers(1, 2**31 - 1)

@@ -7,7 +7,8 @@ from typing import Any, Final
 
 import orjson
 
-from attune_executor.wire.messages import decode_dispatches, decode_reports
+from attune_executor.wire.dispatches import decode_dispatches
+from attune_executor.wire.reports import decode_reports
 from attune_executor.wire.requests import decode_requests
 
 REFERENCE: Final = Path(__file__).parents[3] / "docs" / "reference" / "messages.md"

@@ -10,8 +10,8 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from attune_executor.domain.execution import ExecutionStatus
 from attune_executor.domain.records import Finished
 from attune_executor.ports.broker import DeliveryMark
+from attune_executor.wire.dispatches import Assignment
 from attune_executor.wire.envelope import Origin
-from attune_executor.wire.messages import Assignment
 from attune_executor.worker.assignments import CANCELLED, Assignments, Consequences
 from attune_executor.worker.execution import Execution
 

@@ -12,7 +12,7 @@ import pytest
 from pydantic import BaseModel
 
 from attune_executor.domain.execution import ExecutionStatus
-from attune_executor.wire.messages import Assignment
+from attune_executor.wire.dispatches import Assignment
 from attune_executor.worker import ActionError, action
 from attune_executor.worker.invocation import Invoker
 from attune_executor.worker.outcome import MAX_RESULT_BYTES, Outcome

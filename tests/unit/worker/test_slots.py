@@ -12,8 +12,8 @@ import orjson
 import pytest
 
 from attune_executor.domain.execution import ExecutionStatus
+from attune_executor.wire.dispatches import Assignment
 from attune_executor.wire.envelope import Origin
-from attune_executor.wire.messages import Assignment
 from attune_executor.worker import action, slots
 from attune_executor.worker.assignments import CANCELLED
 from attune_executor.worker.execution import Execution

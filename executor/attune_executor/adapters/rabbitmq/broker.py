@@ -21,8 +21,9 @@ from attune_executor.amqp.topology import (
 )
 from attune_executor.credentials import ServerUrl
 from attune_executor.ports.broker import BrokerError, Cancel, Confirmation, DeliveryMark, Dispatch, WorkerReport
+from attune_executor.wire.control import encode_cancels, encode_roll_call
+from attune_executor.wire.dispatches import encode_dispatches
 from attune_executor.wire.envelope import WireMessage
-from attune_executor.wire.messages import encode_cancels, encode_dispatches, encode_roll_call
 
 
 class RabbitMQBroker:

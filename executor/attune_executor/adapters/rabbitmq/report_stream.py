@@ -14,7 +14,7 @@ from attune_executor.amqp.link import Session
 from attune_executor.amqp.topology import completed_queue_name, status_queue_name
 from attune_executor.ports.broker import BrokerError, DeliveryMark, WorkerReport
 from attune_executor.wire.envelope import MalformedMessageError
-from attune_executor.wire.messages import decode_reports
+from attune_executor.wire.reports import decode_reports
 
 _log: Final = structlog.get_logger("attune.broker")
 
