@@ -15,20 +15,12 @@ from prometheus_client.registry import Collector
 from attune_executor.adapters.everybody_here import EverybodyHere
 from attune_executor.adapters.http_peers import HttpPeers
 from attune_executor.adapters.postgres import (
-    PostgresExecutionHistory,
     PostgresJournal,
     PostgresMembership,
     check_schema,
 )
-from attune_executor.adapters.rabbitmq import RequestIntake
 from attune_executor.adapters.token_file import FileAuthorizer
-from attune_executor.api.app import create_api
-from attune_executor.api.certificate import ServedCertificate
-from attune_executor.api.loopback import LoopbackGate
-from attune_executor.api.measured import MeasuredService
-from attune_executor.api.peers import PeerGate
 from attune_executor.api.rate_limit import SubmissionLimit
-from attune_executor.api.server import ApiServer
 from attune_executor.api.service import ExecutionService
 from attune_executor.assembly import ShardAssembly
 from attune_executor.credentials import ServerUrl
@@ -41,11 +33,11 @@ from attune_executor.engine.shard_router import ShardRouter
 from attune_executor.engine.shared_shards import SharedShards
 from attune_executor.engine.views import EngineHealth
 from attune_executor.metrics.meter import ExecutorMeter
-from attune_executor.metrics.order_check import OrderCheck
 from attune_executor.ports.authorization import Authorizer
 from attune_executor.ports.journal import Ownership
 from attune_executor.ports.membership import Member
 from attune_executor.ports.scaling_history import ScalingHistory
+from attune_executor.serving import Front, Public
 from attune_executor.settings import Settings
 
 _log = structlog.get_logger("attune.executor")
@@ -73,16 +65,16 @@ class Executor:
         collectors: Sequence[Collector] = (),
     ) -> None:
         self._settings = settings
-        self._scaling = scaling
         self._meter = ExecutorMeter()
-        self._collectors = (self._meter, *collectors)
-        self._authorizer = authorizer or _authorizer(settings)
         self._submissions = SubmissionLimit(settings.api.rate_limits.every_caller.per_minute)
+        public = Public(
+            authorizer or _authorizer(settings), self._submissions, scaling, self._meter, (self._meter, *collectors)
+        )
+        self._front = Front(settings, public)
         self._listeners: list[Callable[[], None]] = []
         self._opened = AsyncExitStack()
         self._shards: EveryShard | SharedShards | None = None
         self._service: ExecutionService | None = None
-        self._taking_in: asyncio.Task[None] | None = None
 
     async def start(self, before_serving: Callable[[], Coroutine[Any, Any, None]] | None = None) -> None:
         """Take the shards over and serve; returns once their engines turn and the API listens.
@@ -113,22 +105,19 @@ class Executor:
             router = await self._router(url, shards, secret)
             self._service = router
             # Nobody has to be let in where nobody shares.
-            gate = {"here": router, "secret": secret} if sharding.cooperative else None
-            await self._serve(url, router, gate)
+            peers = {"here": router, "secret": secret} if sharding.cooperative else None
         else:
-            self._service = shards.engines[0]
-            await self._serve(url, self._service, None)
+            self._service, peers = shards.engines[0], None
+        self._opened.push_async_callback(self._front.stop)
+        await self._front.start(self._service, peers)
 
     async def wait(self) -> None:
         """Return when an engine has stopped; raises what stopped it, FencedError for one."""
-        if self._shards is not None and self._taking_in is not None:
-            working = asyncio.create_task(self._shards.wait())
-            try:
-                done, _ = await asyncio.wait({working, self._taking_in}, return_when=asyncio.FIRST_COMPLETED)
-                for task in done:
-                    task.result()
-            finally:
-                working.cancel()
+        working = asyncio.create_task(self._require().wait())
+        try:
+            await self._front.during(working)
+        finally:
+            working.cancel()
 
     async def stop(self) -> None:
         """Refuse callers, finish the turns, hand over what is confirmed, close everything."""
@@ -209,48 +198,6 @@ class Executor:
         self._opened.push_async_callback(peers.close)
         return ShardRouter(self._settings.executor.sharding.count, shards, peers, journal.execution)
 
-    async def _serve(self, url: ServerUrl, service: ExecutionService, peers: Mapping[str, Any] | None) -> None:
-        settings = self._settings.api
-        service = MeasuredService(service, self._meter)
-        history = await PostgresExecutionHistory.open(url)
-        self._opened.push_async_callback(history.close)
-        api = create_api(
-            service,
-            settings,
-            self._submissions,
-            history=history,
-            authorizer=self._authorizer,
-            scaling=self._scaling,
-            collectors=self._collectors,
-        )
-        if isinstance(self._authorizer, EverybodyHere):
-            api.add_middleware(LoopbackGate)
-        if peers is not None:
-            api.add_middleware(PeerGate, max_body_bytes=settings.max_body_bytes, **peers)
-        certificate = None if settings.tls is None else ServedCertificate(settings.tls)
-        server = ApiServer(api, settings.host, settings.port, certificate)
-        self._opened.push_async_callback(server.stop)
-        await server.start()
-        intake = RequestIntake(
-            self._settings.message_queue.connection_url,
-            service,
-            queue_type=self._settings.message_queue.queue_type,
-            max_executions=settings.max_batch,
-            max_bytes=settings.max_body_bytes,
-        )
-        self._opened.push_async_callback(self._stop_taking_in, intake)
-        await intake.start()
-        self._taking_in = asyncio.create_task(intake.run(), name="intake")
-        checking = asyncio.create_task(OrderCheck(history.overtaken, self._meter).run(), name="order check")
-        self._opened.push_async_callback(_stop, checking)
-        _log.info("executor serves", host=settings.host, port=settings.port)
-
-    async def _stop_taking_in(self, intake: RequestIntake) -> None:
-        if self._taking_in is not None:
-            self._taking_in.cancel()
-            await asyncio.wait({self._taking_in})
-        await intake.stop()
-
     def _require(self) -> EveryShard | SharedShards:
         if self._shards is None:
             raise RuntimeError("the executor is not started")
@@ -260,11 +207,6 @@ class Executor:
         if self._service is None:
             raise RuntimeError("the executor is not started")
         return self._service
-
-
-async def _stop(task: asyncio.Task[None]) -> None:
-    task.cancel()
-    await asyncio.wait({task})
 
 
 def _authorizer(settings: Settings) -> Authorizer:

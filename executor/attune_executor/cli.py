@@ -23,12 +23,13 @@ from attune_executor.adapters.everybody_here import EverybodyHere
 from attune_executor.api.app import create_api
 from attune_executor.api.certificate import CertificateError
 from attune_executor.api.service import AbsentHistory, AbsentService
+from attune_executor.api.settings import ApiSettings
 from attune_executor.configuration import ConfigurationError, describe
 from attune_executor.domain.errors import PolicyError
 from attune_executor.garbage import collect_rarely
 from attune_executor.ports.broker import BrokerError
 from attune_executor.ports.journal import FencedError, JournalError, SchemaError
-from attune_executor.settings import ApiSettings, MigrationSettings, Settings, unknown_variables
+from attune_executor.settings import MigrationSettings, Settings, unknown_variables
 
 EXIT_FAILED: Final = 1
 EXIT_CONFIGURATION: Final = 2

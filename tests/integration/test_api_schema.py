@@ -24,12 +24,12 @@ from attune_executor.adapters.memory import (
 from attune_executor.api.app import create_api
 from attune_executor.api.rate_limit import SubmissionLimit
 from attune_executor.api.server import ApiServer
+from attune_executor.api.settings import ApiSettings
 from attune_executor.domain.policy import QueuePolicy
 from attune_executor.domain.submission import ExecutionRequest
 from attune_executor.engine.engine import Engine
 from attune_executor.engine.statistics import Statistics
 from attune_executor.ports.authorization import Verb
-from attune_executor.settings import ApiSettings
 from testbed.attune.processes import AttuneProcesses
 from testbed.services.ports import free_port
 

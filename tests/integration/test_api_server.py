@@ -16,10 +16,10 @@ from attune_executor.adapters.postgres import PostgresJournal
 from attune_executor.api.app import create_api
 from attune_executor.api.server import ApiServer
 from attune_executor.api.service import AbsentHistory
+from attune_executor.api.settings import ApiSettings
 from attune_executor.domain.policy import QueuePolicy
 from attune_executor.engine.engine import Engine
 from attune_executor.engine.statistics import Statistics
-from attune_executor.settings import ApiSettings
 from contract.journal_rig import open_ids
 from testbed.services.ports import free_port
 from testbed.services.postgres import PostgresServer

@@ -14,7 +14,7 @@ from attune_executor.api.app import create_api
 from attune_executor.api.certificate import CertificateError, ServedCertificate
 from attune_executor.api.server import ApiServer
 from attune_executor.api.service import AbsentHistory, AbsentService
-from attune_executor.settings import ApiSettings, ApiTlsSettings
+from attune_executor.api.settings import ApiSettings, ApiTlsSettings
 from testbed.cluster.localnode.authority import Authority
 from testbed.services.ports import free_port
 

@@ -15,8 +15,8 @@ import pytest
 import yaml
 
 from attune_executor import cli
+from attune_executor.api.settings import ApiSettings
 from attune_executor.domain.policy import DEFAULT_POOL
-from attune_executor.settings import ApiSettings
 from attune_executor.worker import cli as worker_cli
 from attune_executor.worker.settings import WorkerSettings
 from testbed import debian

@@ -8,7 +8,13 @@ import asyncio
 from collections.abc import Awaitable
 from typing import TypeVar
 
-from aio_pika.exceptions import CONNECTION_EXCEPTIONS
+from aio_pika.exceptions import (
+    CONNECTION_EXCEPTIONS,
+    ChannelPreconditionFailed,
+    InvalidFrameError,
+    ProbableAuthenticationError,
+)
+from aiormq.exceptions import ChannelLockedResource
 
 from attune_executor.ports.broker import BrokerError
 
@@ -21,6 +27,28 @@ def reason(error: BaseException | None) -> str:
         return "closed"
     text = str(error)
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+def explanation(failure: BrokerError, address: str, vhost: str) -> str:
+    """Why no session can be opened with the broker at ``address``, and what to do about it."""
+    match failure.__cause__:
+        case ProbableAuthenticationError():
+            return f"the broker at {address} refused the user or password: check the URL's credentials"
+        case InvalidFrameError():
+            # aio-pika's word for a connection that is closed in answer to opening the virtual host.
+            return (
+                f"the broker at {address} refuses the virtual host {vhost!r}:"
+                " create it, or grant the user its permissions"
+            )
+        case ChannelLockedResource():
+            return str(failure)
+        case ChannelPreconditionFailed():
+            return (
+                f"the broker at {address} has a queue or exchange with other settings ({failure}):"
+                " set message_queue.queue_type as it was, or delete that queue once it is empty"
+            )
+        case _:
+            return f"cannot use the broker at {address}: {failure}; check that it runs, and message_queue.url"
 
 
 async def guarded(operation: Awaitable[_Result]) -> _Result:

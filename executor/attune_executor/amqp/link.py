@@ -14,13 +14,11 @@ from typing import Any, Final, TypeAlias
 import aio_pika
 import structlog
 from aio_pika.abc import AbstractChannel, AbstractConnection
-from aio_pika.exceptions import ChannelPreconditionFailed, InvalidFrameError, ProbableAuthenticationError
 from aiormq.channel import Channel as UnderlyingChannel
 from aiormq.connection import DEFAULT_PORTS
-from aiormq.exceptions import ChannelLockedResource
 from yarl import URL
 
-from attune_executor.amqp.errors import guarded, reason
+from attune_executor.amqp.errors import explanation, guarded, reason
 from attune_executor.amqp.message_properties import tolerate_unreadable_properties
 from attune_executor.amqp.topology import Exchanges, QueueType, declare
 from attune_executor.backoff import Backoff
@@ -178,7 +176,7 @@ class Link:
         except BaseException as error:
             await _close(opened)
             if isinstance(error, BrokerError):
-                raise BrokerError(self._explain(error)) from error
+                raise BrokerError(explanation(error, self.address, self._url.path.removeprefix("/") or "/")) from error
             raise
 
     async def _open_session(self, prepare: Prepare, opened: list[AbstractConnection]) -> Session:
@@ -211,27 +209,6 @@ class Link:
         )
         opened.append(connection)
         return connection
-
-    def _explain(self, failure: BrokerError) -> str:
-        match failure.__cause__:
-            case ProbableAuthenticationError():
-                return f"the broker at {self.address} refused the user or password: check the URL's credentials"
-            case InvalidFrameError():
-                # aio-pika's word for a connection that is closed in answer to opening the virtual host.
-                vhost = self._url.path.removeprefix("/") or "/"
-                return (
-                    f"the broker at {self.address} refuses the virtual host {vhost!r}:"
-                    " create it, or grant the user its permissions"
-                )
-            case ChannelLockedResource():
-                return str(failure)
-            case ChannelPreconditionFailed():
-                return (
-                    f"the broker at {self.address} has a queue or exchange with other settings ({failure}):"
-                    " set message_queue.queue_type as it was, or delete that queue once it is empty"
-                )
-            case _:
-                return f"cannot use the broker at {self.address}: {failure}; check that it runs, and message_queue.url"
 
 
 def _watch(session: Session) -> None:

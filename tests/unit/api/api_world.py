@@ -18,6 +18,7 @@ from attune_executor.adapters.memory import (
 )
 from attune_executor.api.app import create_api
 from attune_executor.api.rate_limit import SubmissionLimit
+from attune_executor.api.settings import ApiSettings
 from attune_executor.domain.execution import ExecutionStatus
 from attune_executor.domain.policy import QueuePolicy
 from attune_executor.domain.records import Finished
@@ -25,7 +26,6 @@ from attune_executor.engine.engine import Engine
 from attune_executor.engine.statistics import Statistics
 from attune_executor.engine.turn_loop import TurnSettings
 from attune_executor.ports.authorization import Authorizer
-from attune_executor.settings import ApiSettings
 
 REF = "core.echo"
 

@@ -12,8 +12,8 @@ from attune_executor.api.access import OPEN_PATHS
 from attune_executor.api.app import create_api
 from attune_executor.api.rate_limit import SubmissionLimit
 from attune_executor.api.service import AbsentHistory, AbsentService
+from attune_executor.api.settings import ApiSettings
 from attune_executor.ports.authorization import Caller, Verb
-from attune_executor.settings import ApiSettings
 from unit.api.api_world import REF, ApiWorld, api_world
 
 OTHER = "core.other"

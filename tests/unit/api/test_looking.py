@@ -9,7 +9,7 @@ from typing import NoReturn
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from attune_executor.settings import ApiSettings
+from attune_executor.api.settings import ApiSettings
 from unit.api.api_world import REF, ApiWorld, api_world
 
 IDLE = "core.idle"

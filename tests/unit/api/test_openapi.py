@@ -8,7 +8,7 @@ import pytest
 from attune_executor.adapters.everybody_here import EverybodyHere
 from attune_executor.api.app import create_api
 from attune_executor.api.service import AbsentHistory, AbsentService
-from attune_executor.settings import ApiSettings
+from attune_executor.api.settings import ApiSettings
 
 GUARDED = {"401", "403", "503"}
 OPERATIONS = {

@@ -10,8 +10,8 @@ from attune_executor.adapters.everybody_here import EverybodyHere
 from attune_executor.api.app import create_api
 from attune_executor.api.scaling import SCALING_DECISIONS
 from attune_executor.api.service import AbsentHistory, AbsentService
+from attune_executor.api.settings import ApiSettings
 from attune_executor.ports.scaling_history import ScalingHistory
-from attune_executor.settings import ApiSettings
 
 
 class Decisions:

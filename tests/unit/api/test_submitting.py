@@ -7,8 +7,8 @@ from typing import Any
 import httpx
 import pytest
 
+from attune_executor.api.settings import ApiSettings
 from attune_executor.domain.policy import Admission, QueuePolicy
-from attune_executor.settings import ApiSettings
 from unit.api.api_world import REF, ApiWorld, api_world
 
 PATH = "/api/v1/executions"

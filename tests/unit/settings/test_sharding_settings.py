@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from attune_executor.settings import ApiSettings, Settings
+from attune_executor.api.settings import ApiSettings
+from attune_executor.settings import Settings
 
 CONNECTIONS: dict[str, Any] = {
     "database": {"url": "postgresql://attune@database/attune"},
