@@ -89,7 +89,7 @@ async def world(request: pytest.FixtureRequest, migrated_url: str) -> AsyncItera
 
 
 async def test_minutes_tell_what_arrived_and_how_long_what_finished_ran(world: World) -> None:
-    known = await world.history.since(FIRST)
+    known = (await world.history.since(FIRST)).actions
 
     minutes = {minute.index - FIRST // MINUTE: minute for minute in known[world.actions[BUSY]].minutes}
     assert {index: minute.arrivals for index, minute in minutes.items()} == {0: 3, 1: 1, 2: 2, 3: 0}
@@ -99,11 +99,12 @@ async def test_minutes_tell_what_arrived_and_how_long_what_finished_ran(world: W
         2: {},
         3: {bin_of(127.0): 1},
     }
+    assert {index: minute.succeeded for index, minute in minutes.items()} == {0: 2, 1: 1, 2: 0, 3: 1}
     assert minutes[0].finished.mean_seconds == pytest.approx((0.0004 + 0.75) / 2, abs=1e-5)
 
 
 async def test_an_action_without_a_recent_past_is_remembered_by_how_long_it_last_took(world: World) -> None:
-    known = await world.history.since(FIRST)
+    known = (await world.history.since(FIRST)).actions
 
     assert known[world.actions[RARE]].last_mean_seconds == pytest.approx(3.0)
     assert not known[world.actions[RARE]].minutes
@@ -111,7 +112,7 @@ async def test_an_action_without_a_recent_past_is_remembered_by_how_long_it_last
 
 
 async def test_only_the_time_that_was_asked_for_is_told(world: World) -> None:
-    known = await world.history.since(FIRST + 125)
+    known = (await world.history.since(FIRST + 125)).actions
 
     assert sum(minute.arrivals for minute in known[world.actions[BUSY]].minutes) == 2
     assert sum(minute.finished.count for minute in known[world.actions[BUSY]].minutes) == 1

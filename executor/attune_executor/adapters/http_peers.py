@@ -9,15 +9,18 @@ from typing import Final
 import httpx
 
 from attune_executor.domain.submission import Cancellation, ExecutionRequest, Receipt, Refusal
+from attune_executor.domain.throughput import Throughput
 from attune_executor.ports.peers import PeerError, Place
 from attune_executor.wire.peers import (
     CANCEL,
     PLACE,
     SUBMIT,
+    THROUGHPUT,
     PeerMessageError,
     decode_cancellation,
     decode_outcomes,
     decode_place,
+    decode_throughput,
     encode,
 )
 
@@ -71,6 +74,13 @@ class HttpPeers:
         """Where an execution of a shard that is there waits."""
         try:
             return decode_place(await self._ask(f"{url}{PLACE}", encode(execution_id)))
+        except PeerMessageError as error:
+            raise _not_understood(url, error) from error
+
+    async def throughput(self, url: str, ref: str | None) -> Sequence[Throughput]:
+        """What came and what ended in the shards that are there."""
+        try:
+            return decode_throughput(await self._ask(f"{url}{THROUGHPUT}", encode(ref)))
         except PeerMessageError as error:
             raise _not_understood(url, error) from error
 

@@ -19,6 +19,7 @@ from attune_executor.api.rate_limit import SubmissionGate, SubmissionLimit
 from attune_executor.api.requests import SubmissionMany, SubmissionOne
 from attune_executor.api.scaling import scaling_router
 from attune_executor.api.service import ExecutionService
+from attune_executor.api.throughput import throughput_router
 from attune_executor.ports.authorization import Authorizer
 from attune_executor.ports.history import ExecutionHistory
 from attune_executor.ports.scaling_history import ScalingHistory
@@ -77,6 +78,7 @@ def create_api(
     app.include_router(executions_router(service, guard, limits.max_batch))
     app.include_router(listing_router(history, guard))
     app.include_router(queues_router(service, guard))
+    app.include_router(throughput_router(service, guard))
     app.include_router(operations_router(service, guard, limits.turn_stall_seconds, collectors))
     if scaling is not None:
         app.include_router(scaling_router(scaling, guard))

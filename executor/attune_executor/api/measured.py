@@ -6,6 +6,7 @@ from time import monotonic
 from attune_executor.api.service import ExecutionService
 from attune_executor.domain.stats import QueueStats
 from attune_executor.domain.submission import Cancellation, ExecutionRequest, Receipt, Refusal
+from attune_executor.domain.throughput import Throughput
 from attune_executor.engine.views import EngineHealth, ExecutionView, UnavailableError
 from attune_executor.metrics.meter import ExecutorMeter
 
@@ -35,6 +36,10 @@ class MeasuredService:
     def stats_of(self, ref: str) -> QueueStats | None:
         """One queue as it is now."""
         return self._service.stats_of(ref)
+
+    async def throughput(self, ref: str | None = None) -> Sequence[Throughput]:
+        """What came and what ended lately, of one action or of all; raises UnavailableError."""
+        return await self._service.throughput(ref)
 
     async def execution(self, execution_id: int) -> ExecutionView | None:
         """One execution; raises UnavailableError."""

@@ -12,6 +12,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from attune_executor.api.body_limit import BodyLimit
 from attune_executor.domain.submission import Cancellation, ExecutionRequest, Receipt, Refusal
+from attune_executor.domain.throughput import Throughput
 from attune_executor.engine.views import UnavailableError
 from attune_executor.ports.peers import Place
 from attune_executor.wire.peers import (
@@ -19,8 +20,10 @@ from attune_executor.wire.peers import (
     PEER_PATH,
     PLACE,
     SUBMIT,
+    THROUGHPUT,
     PeerMessageError,
     decode_execution_id,
+    decode_ref,
     decode_requests,
     encode,
     encode_outcomes,
@@ -46,6 +49,10 @@ class ShardsHere(Protocol):
 
     async def place_here(self, execution_id: int) -> Place:
         """Where an execution waits."""
+        ...
+
+    async def throughput_here(self, ref: str | None) -> Sequence[Throughput]:
+        """What came and what ended in the shards that are here."""
         ...
 
 
@@ -82,7 +89,11 @@ def _router(here: ShardsHere) -> Router:
     async def place(body: bytes) -> bytes:
         return encode(await here.place_here(decode_execution_id(body)))
 
-    return Router([_route(SUBMIT, submit), _route(CANCEL, cancel), _route(PLACE, place)])
+    async def throughput(body: bytes) -> bytes:
+        return encode(await here.throughput_here(decode_ref(body)))
+
+    answers = {SUBMIT: submit, CANCEL: cancel, PLACE: place, THROUGHPUT: throughput}
+    return Router([_route(path, answer) for path, answer in answers.items()])
 
 
 def _route(path: str, answer: Callable[[bytes], Awaitable[bytes]]) -> Route:

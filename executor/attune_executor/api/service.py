@@ -5,6 +5,7 @@ from typing import Protocol
 
 from attune_executor.domain.stats import QueueStats
 from attune_executor.domain.submission import Cancellation, ExecutionRequest, Receipt, Refusal
+from attune_executor.domain.throughput import Throughput
 from attune_executor.engine.views import EngineHealth, ExecutionView, UnavailableError
 from attune_executor.ports.history import HistoryPage, HistoryQuery
 from attune_executor.ports.journal import JournalError
@@ -23,6 +24,10 @@ class ExecutionService(Protocol):
 
     def stats_of(self, ref: str) -> QueueStats | None:
         """One queue as it is now."""
+        ...
+
+    async def throughput(self, ref: str | None = None) -> Sequence[Throughput]:
+        """What came and what ended lately, of one action or of all; raises UnavailableError."""
         ...
 
     async def execution(self, execution_id: int) -> ExecutionView | None:
@@ -52,6 +57,11 @@ class AbsentService:
     def stats_of(self, ref: str) -> QueueStats | None:
         """There is no queue."""
         del ref
+
+    async def throughput(self, ref: str | None = None) -> Sequence[Throughput]:
+        """Nothing came."""
+        del ref
+        return ()
 
     async def execution(self, execution_id: int) -> ExecutionView | None:
         """Nothing is known."""

@@ -27,12 +27,24 @@ class Lines:
         group.waiting.append(execution_id, queue_order, created)
         self._joined(queue, group, 1, created)
 
-    def leave(self, queue: ActionQueue, key: str | None, execution_id: int, queue_order: int, now: float) -> bool:
-        """Take an execution out of its line, wherever in it; False where it does not wait there."""
+    def leave(
+        self,
+        queue: ActionQueue,
+        key: str | None,
+        execution_id: int,
+        queue_order: int,
+        now: float,
+        status: ExecutionStatus | None,
+    ) -> bool:
+        """Take an execution that ended out of its line, wherever in it; False where it does not wait there.
+
+        ``status`` says how it ended; None where somebody else ended it.
+        """
         group = queue.groups.get(key)
         if group is None or group.waiting.remove(queue_order) != execution_id:
             return False
         queue.queue_length -= 1
+        queue.load.ended(now, status)
         queue.settle(group)
         self._draft.touch(queue, now)
         return True
@@ -56,6 +68,7 @@ class Lines:
             while group.waiting and group.waiting.head_created + timeout <= now:
                 execution_id = group.waiting.popleft()
                 queue.queue_length -= 1
+                queue.load.ended(now, ExecutionStatus.TIMEOUT)
                 self._draft.finished(ended(execution_id, 0, ExecutionStatus.TIMEOUT, reason, now))
                 self._draft.touch(queue, now)
             queue.settle(group)

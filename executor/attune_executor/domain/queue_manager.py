@@ -62,7 +62,7 @@ class ExecutionQueueManager:
             policy,
             known.enabled,
             governed=known.governed and known.policy is not None,
-            load=LoadMeter(policy.peak_window_seconds),
+            load=LoadMeter(policy.peak_window_seconds, since=now),
             rate=None if policy.rate_limit is None else RateMeter(policy.rate_limit, known.rate_marks),
             last_order=known.last_order,
             total_rejected=known.total_rejected,
@@ -133,9 +133,10 @@ class ExecutionQueueManager:
         if execution_id in self._slots.active:
             return self._slots.cancel(execution_id, now)
         queue = self._by_id.get(action_id)
-        if queue is None or not self._lines.leave(queue, key, execution_id, queue_order, now):
+        status = ExecutionStatus.CANCELLED
+        if queue is None or not self._lines.leave(queue, key, execution_id, queue_order, now, status):
             return Cancellation.ENDED
-        self._draft.finished(ended(execution_id, 0, ExecutionStatus.CANCELLED, "cancelled", now))
+        self._draft.finished(ended(execution_id, 0, status, "cancelled", now))
         return Cancellation.CANCELLED
 
     # Commands, what workers report
@@ -168,7 +169,7 @@ class ExecutionQueueManager:
             return False
         action_id, key, queue_order = place
         queue = self._by_id.get(action_id)
-        return queue is not None and self._lines.leave(queue, key, execution_id, queue_order, now)
+        return queue is not None and self._lines.leave(queue, key, execution_id, queue_order, now, None)
 
     # Commands, time
 

@@ -116,6 +116,7 @@ class Slots:
             active.queue.load.finished(now, seconds)
             active.queue.ran(seconds)
             active.pool.ran(seconds)
+        active.queue.load.ended(now, finished.status)
         self._release(execution_id, active, now)
         self._draft.finished(finished)
         return True
@@ -126,6 +127,7 @@ class Slots:
         if active is None:
             return False
         self.tell_to_stop(execution_id, active)
+        active.queue.load.ended(now, None)
         self._release(execution_id, active, now)
         return True
 
@@ -208,6 +210,7 @@ class Slots:
     def end(self, execution_id: int, active: Active, status: ExecutionStatus, reason: str, now: float) -> None:
         """The executor itself says how it ended."""
         attempt, worker = active.attempt, active.worker
+        active.queue.load.ended(now, status)
         self._release(execution_id, active, now)
         self._draft.finished(ended(execution_id, attempt, status, reason, now)._replace(worker=worker))
 

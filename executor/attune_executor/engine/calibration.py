@@ -7,6 +7,7 @@ import structlog
 
 from attune_executor.backoff import Backoff
 from attune_executor.domain.action_queue import ActionQueue
+from attune_executor.domain.load import BUCKET_SECONDS, KEPT_MINUTES
 from attune_executor.ports.clock import Clock
 from attune_executor.ports.journal import JournalError
 from attune_executor.ports.load_history import LoadHistory
@@ -48,10 +49,13 @@ class Calibration:
                 backoff.reset()
 
     async def _calibrate(self, queues: list[ActionQueue]) -> None:
+        shown = KEPT_MINUTES * BUCKET_SECONDS
         window = max((queue.load.window_seconds for queue in queues), default=0)
-        known = await self._history.since(self._clock.now() - window)
+        # From the beginning of a minute: half a one would tell of less than happened.
+        start = (self._clock.now() - max(window, shown)) // BUCKET_SECONDS * BUCKET_SECONDS
+        known = await self._history.since(start)
         now = self._clock.now()
         for queue in queues:
-            past = known.get(queue.action_id)
+            past = known.actions.get(queue.action_id)
             minutes, last_mean_seconds = ((), None) if past is None else past
-            queue.load.calibrate(minutes, last_mean_seconds, now)
+            queue.load.calibrate(minutes, last_mean_seconds, now, known.since)

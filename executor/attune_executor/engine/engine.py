@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from typing import Final
 
 import structlog
 
@@ -11,6 +12,7 @@ from attune_executor.domain.maintenance import MaintenanceRules, TaskReport
 from attune_executor.domain.policy import QueuePolicy
 from attune_executor.domain.stats import QueueStats
 from attune_executor.domain.submission import Cancellation, ExecutionRequest, Receipt, Refusal
+from attune_executor.domain.throughput import Throughput, throughput
 from attune_executor.engine.completion_listener import CompletionListener
 from attune_executor.engine.dispatcher import Dispatcher
 from attune_executor.engine.inbox import Inbox
@@ -25,6 +27,8 @@ from attune_executor.ports.journal import Journal, JournalError, Ownership, Stor
 
 _log = structlog.get_logger("attune.engine")
 _DRAIN_SECONDS = 5.0
+_SUMMED_AT_ONCE: Final = 50
+"""Queues whose minutes are summed before turns come again: some milliseconds' worth."""
 
 
 class Engine:
@@ -171,6 +175,17 @@ class Engine:
             return self._statistics.snapshot.get(ref)
         queue = self._loop.manager.queue(ref)
         return None if queue is None else queue.stats(self._clock.now())
+
+    async def throughput(self, ref: str | None = None) -> Sequence[Throughput]:
+        """What came and what ended in the last hour, of one action or of all; nothing where the action is unknown."""
+        manager = self._loop.manager
+        queues = list(manager.queues()) if ref is None else [queue for queue in (manager.queue(ref),) if queue]
+        found: list[Throughput] = []
+        for number, queue in enumerate(queues, start=1):
+            found.append(throughput(queue, self._clock.now()))
+            if number % _SUMMED_AT_ONCE == 0:
+                await asyncio.sleep(0)
+        return found
 
     def held_by_worker(self, pool: str) -> dict[str, int]:
         """Executions of this shard that each worker of a pool has; those that drain are left out."""

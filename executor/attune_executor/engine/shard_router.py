@@ -12,6 +12,7 @@ from attune_executor.domain.execution import TERMINAL, ExecutionStatus
 from attune_executor.domain.sharding import shard_of
 from attune_executor.domain.stats import QueueStats
 from attune_executor.domain.submission import Cancellation, ExecutionRequest, Receipt, Refusal
+from attune_executor.domain.throughput import Throughput
 from attune_executor.engine.engine import Engine
 from attune_executor.engine.views import EngineHealth, ExecutionView, UnavailableError
 from attune_executor.ports.journal import JournalError, StoredExecution
@@ -154,6 +155,27 @@ class ShardRouter:
         """One queue; None where the action is unknown."""
         engine = self._shards.engines.get(shard_of(ref, self._count))
         return self._shards.remote_stats.get(ref) if engine is None else engine.stats_of(ref)
+
+    async def throughput(self, ref: str | None = None) -> Sequence[Throughput]:
+        """What came and what ended in the last hour, of one action or of all; nothing where the action is unknown.
+
+        Raises:
+            UnavailableError: an executor that knows does not answer.
+        """
+        shards = range(self._count) if ref is None else [shard_of(ref, self._count)]
+        owners = dict.fromkeys(self._where(shard, here_only=False) for shard in shards)
+        answers = await asyncio.gather(*(self._throughput_at(where, ref) for where in owners))
+        return [each for answer in answers for each in answer]
+
+    async def throughput_here(self, ref: str | None) -> Sequence[Throughput]:
+        """The same of the shards that are here."""
+        answers = [await engine.throughput(ref) for engine in list(self._shards.engines.values())]
+        return [each for answer in answers for each in answer]
+
+    async def _throughput_at(self, where: Engine | str, ref: str | None) -> Sequence[Throughput]:
+        if isinstance(where, Engine):
+            return await where.throughput(ref)
+        return await _asked(self._peers.throughput(where, ref))
 
     def health(self) -> EngineHealth:
         """Whether any engine turns that is here; without one this executor still passes on what it is asked."""

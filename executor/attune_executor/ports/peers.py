@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
 from attune_executor.domain.submission import Cancellation, ExecutionRequest, Receipt, Refusal
+from attune_executor.domain.throughput import Throughput
 
 
 class Place(NamedTuple):
@@ -30,4 +31,8 @@ class Peers(Protocol):
 
     async def place(self, url: str, execution_id: int) -> Place:
         """Where an execution of a shard that is there waits."""
+        ...
+
+    async def throughput(self, url: str, ref: str | None) -> Sequence[Throughput]:
+        """What came and what ended in the shards that are there, of one action or of all."""
         ...

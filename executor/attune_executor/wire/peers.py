@@ -6,12 +6,14 @@ from typing import Final, TypeVar
 from msgspec import DecodeError, Struct, msgpack
 
 from attune_executor.domain.submission import Cancellation, ExecutionRequest, Receipt, Refusal
+from attune_executor.domain.throughput import Throughput
 from attune_executor.ports.peers import Place
 
 PEER_PATH: Final = "/peer/v1"
 SUBMIT: Final = f"{PEER_PATH}/submit"
 CANCEL: Final = f"{PEER_PATH}/cancel"
 PLACE: Final = f"{PEER_PATH}/place"
+THROUGHPUT: Final = f"{PEER_PATH}/throughput"
 
 _Kind = TypeVar("_Kind")
 
@@ -30,8 +32,10 @@ _outcomes: Final = msgpack.Decoder(list[_Outcome])
 _execution_id: Final = msgpack.Decoder(int)
 _cancellation: Final = msgpack.Decoder(Cancellation)
 _place: Final = msgpack.Decoder(Place)
+_ref: Final = msgpack.Decoder(str | None)
+_throughput: Final = msgpack.Decoder(list[Throughput])
 encode: Final = msgpack.encode
-"""An execution's id, a cancellation, a place or requests."""
+"""Anything that is asked or answered but for outcomes."""
 
 
 def encode_outcomes(outcomes: Sequence[Receipt | Refusal]) -> bytes:
@@ -70,6 +74,16 @@ def decode_cancellation(body: bytes) -> Cancellation:
 def decode_place(body: bytes) -> Place:
     """Where an execution waits; raises PeerMessageError."""
     return _decoded(_place, body)
+
+
+def decode_ref(body: bytes) -> str | None:
+    """An action, or None for all; raises PeerMessageError."""
+    return _decoded(_ref, body)
+
+
+def decode_throughput(body: bytes) -> Sequence[Throughput]:
+    """What came and what ended, by action; raises PeerMessageError."""
+    return _decoded(_throughput, body)
 
 
 def _decoded(decoder: msgpack.Decoder[_Kind], body: bytes) -> _Kind:

@@ -24,6 +24,7 @@ GUARDED = [
     ("POST", "/api/v1/executions/1/cancel"),
     ("GET", f"/api/v1/actions/{REF}/queue-stats"),
     ("GET", "/api/v1/queues"),
+    ("GET", "/api/v1/throughput"),
     ("GET", "/metrics"),
     ("GET", "/no/such/path"),
 ]

@@ -18,6 +18,7 @@ OPERATIONS = {
     ("/api/v1/executions/{execution_id}", "get"): {"200", "404", "422", *GUARDED},
     ("/api/v1/actions/{ref}/queue-stats", "get"): {"200", "404", *GUARDED},
     ("/api/v1/queues", "get"): {"200", *GUARDED},
+    ("/api/v1/throughput", "get"): {"200", "404", *GUARDED},
     ("/livez", "get"): {"200", "503"},
     ("/readyz", "get"): {"200", "503"},
     ("/metrics", "get"): {"200", *GUARDED},

@@ -10,10 +10,13 @@ from starlette.applications import Starlette
 from attune_executor.adapters.http_peers import HttpPeers
 from attune_executor.api.peers import PeerGate
 from attune_executor.domain.submission import Cancellation, ExecutionRequest, Receipt, Refusal
+from attune_executor.domain.throughput import MinuteTally, Tally, Throughput
 from attune_executor.ports.peers import PeerError, Place
 from attune_executor.wire.peers import SUBMIT
 
 URL = "http://executor"
+TALLY = Tally(accepted=3, succeeded=1, ran=1, run_seconds=0.5)
+THROUGHPUT = Throughput("core.echo", 9, 7, 60.0, TALLY, TALLY, [MinuteTally(120, TALLY)])
 
 
 class Here:
@@ -30,6 +33,9 @@ class Here:
 
     async def place_here(self, execution_id: int) -> Place:
         return Place(execution_id, None)
+
+    async def throughput_here(self, ref: str | None) -> Sequence[Throughput]:
+        return [THROUGHPUT] if ref in {None, THROUGHPUT.action_ref} else []
 
 
 def peers(here: Here, secret: str, monkeypatch: pytest.MonkeyPatch) -> HttpPeers:
@@ -49,6 +55,8 @@ async def test_an_executor_of_the_same_database_is_answered(monkeypatch: pytest.
     asking = peers(here, "right", monkeypatch)
     assert await asking.cancel(URL, 7) is Cancellation.CANCELLING
     assert here.cancelled == [7]
+    assert await asking.throughput(URL, None) == [THROUGHPUT]
+    assert await asking.throughput(URL, "core.other") == []
     await asking.close()
 
 

@@ -17,6 +17,7 @@ from attune_executor.adapters.memory import (
 from attune_executor.domain.policy import QueuePolicy
 from attune_executor.domain.sharding import shard_of
 from attune_executor.domain.submission import Cancellation, ExecutionRequest, Receipt, Refusal
+from attune_executor.domain.throughput import Throughput
 from attune_executor.engine.engine import Engine
 from attune_executor.engine.local_shard import LocalShard
 from attune_executor.engine.shard_router import ShardRouter
@@ -100,6 +101,9 @@ class World:
     async def place(self, url: str, execution_id: int) -> Place:
         return await self._peer(url).place_here(execution_id)
 
+    async def throughput(self, url: str, ref: str | None) -> Sequence[Throughput]:
+        return await self._peer(url).throughput_here(ref)
+
 
 @pytest.fixture
 def world() -> World:
@@ -143,6 +147,10 @@ async def test_whoever_is_asked_all_actions_are_reached(world: World) -> None:
             await until(lambda asked=asked: sum(each.total_enqueued for each in asked.stats()) == 2 * len(REFS))
             assert all(asked.stats_of(ref) is not None for ref in REFS)
             assert asked.stats_of("core.unknown") is None
+            lately = {each.action_ref: each for each in await asked.throughput()}
+            assert {ref: each.hour.accepted for ref, each in lately.items()} == dict.fromkeys(REFS, 2)
+            assert [each.hour.cancelled for each in await asked.throughput(REFS[3])] == [1]
+            assert not await asked.throughput("core.unknown")
         assert await router.execution(10**6) is None
         assert await router.cancel(10**6) is Cancellation.UNKNOWN
 

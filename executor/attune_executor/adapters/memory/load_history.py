@@ -1,13 +1,12 @@
 """The load of the past, from a store in memory."""
 
 from collections import defaultdict
-from collections.abc import Mapping
 from statistics import fmean
 
 from attune_executor.adapters.memory.journal import JournalStore
 from attune_executor.domain.execution import TERMINAL
 from attune_executor.domain.load import BUCKET_SECONDS, Minute
-from attune_executor.ports.load_history import ActionHistory
+from attune_executor.ports.load_history import ActionHistory, KnownLoad
 
 
 class MemoryLoadHistory:
@@ -17,7 +16,7 @@ class MemoryLoadHistory:
         self._store = store
         self._shard = shard
 
-    async def since(self, start: float) -> Mapping[int, ActionHistory]:
+    async def since(self, start: float) -> KnownLoad:
         """The past of every action of the shard."""
         self._store.check_up()
         minutes: dict[int, dict[int, Minute]] = defaultdict(dict)
@@ -34,14 +33,17 @@ class MemoryLoadHistory:
                 continue
             if stored.created >= start:
                 minute(stored.action_id, stored.created).arrivals += 1
+            if stored.status in TERMINAL and stored.updated >= start:
+                minute(stored.action_id, stored.updated).ended(stored.status)
             if stored.status in TERMINAL and stored.started_at is not None:
                 seconds = max(0.0, stored.updated - stored.started_at)
                 latest[stored.action_id].append(seconds)
                 if stored.updated >= start:
                     minute(stored.action_id, stored.updated).finished.add(seconds)
-        return {
+        actions = {
             action: ActionHistory(
                 list(minutes[action].values()), fmean(latest[action][-50:]) if latest[action] else None
             )
             for action in minutes.keys() | latest.keys()
         }
+        return KnownLoad(start, actions)
