@@ -6,6 +6,7 @@ import socket
 from collections import Counter
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from typing import Any
 from uuid import uuid4
 
@@ -28,6 +29,7 @@ from attune_executor.domain.emergency import Emergency
 from attune_executor.domain.maintenance import MaintenanceRules
 from attune_executor.domain.policy import QueuePolicy
 from attune_executor.domain.stats import QueueStats
+from attune_executor.engine.checkup import Component, ExecutorCheckup
 from attune_executor.engine.every_shard import EveryShard
 from attune_executor.engine.shard_router import ShardRouter
 from attune_executor.engine.shared_shards import SharedShards
@@ -68,7 +70,12 @@ class Executor:
         self._meter = ExecutorMeter()
         self._submissions = SubmissionLimit(settings.api.rate_limits.every_caller.per_minute)
         public = Public(
-            authorizer or _authorizer(settings), self._submissions, scaling, self._meter, (self._meter, *collectors)
+            authorizer or _authorizer(settings),
+            self._submissions,
+            scaling,
+            self._meter,
+            (self._meter, *collectors),
+            self._examine,
         )
         self._front = Front(settings, public)
         self._listeners: list[Callable[[], None]] = []
@@ -197,6 +204,15 @@ class Executor:
         peers = HttpPeers(secret, None if tls is None else tls.ca_file)
         self._opened.push_async_callback(peers.close)
         return ShardRouter(self._settings.executor.sharding.count, shards, peers, journal.execution)
+
+    async def _examine(self) -> ExecutorCheckup:
+        database = Component.of("database", self._meter.database)
+        shards = {
+            number: replace(found, components=[database, *found.components])
+            for number, engine in list(self._require().engines.items())
+            for found in [await engine.checkup()]
+        }
+        return ExecutorCheckup(self._settings.executor.sharding.count, shards, self._meter.fifo_violations)
 
     def _require(self) -> EveryShard | SharedShards:
         if self._shards is None:

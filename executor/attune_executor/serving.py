@@ -13,6 +13,7 @@ from attune_executor.adapters.postgres import PostgresExecutionHistory
 from attune_executor.adapters.rabbitmq import RequestIntake
 from attune_executor.api.app import create_api
 from attune_executor.api.certificate import ServedCertificate
+from attune_executor.api.checkup import Examine
 from attune_executor.api.loopback import LoopbackGate
 from attune_executor.api.measured import MeasuredService
 from attune_executor.api.peers import PeerGate
@@ -37,6 +38,7 @@ class Public(NamedTuple):
         scaling: decisions of who scales the workers, where somebody does.
         meter: what this executor measures of itself.
         collectors: of the metrics that are shown.
+        examine: looks into the executor for its health.
     """
 
     authorizer: Authorizer
@@ -44,6 +46,7 @@ class Public(NamedTuple):
     scaling: ScalingHistory | None
     meter: ExecutorMeter
     collectors: Sequence[Collector]
+    examine: Examine
 
 
 class Front:
@@ -79,6 +82,7 @@ class Front:
             authorizer=public.authorizer,
             scaling=public.scaling,
             collectors=public.collectors,
+            examine=public.examine,
         )
         if isinstance(public.authorizer, EverybodyHere):
             api.add_middleware(LoopbackGate)

@@ -237,3 +237,17 @@ async def test_marks_of_an_earlier_connection_are_void(rig: BrokerRig) -> None:
     async with owner(rig) as (_, heard):
         await heard.wait_for(2)
         assert heard.ids() == [1, 2]
+
+
+async def test_its_queues_are_counted_and_its_connection_has_a_history(rig: BrokerRig) -> None:
+    async with owner(rig) as (broker, _):
+        await broker.ensure_pool(POOL)
+        await (await broker.send([dispatch(1)]))
+        reports, *_, pool = await broker.depths()
+        assert (reports.messages, reports.consumers) == (0, 1)
+        assert (pool.name.endswith(("default", "default.executions")), pool.messages, pool.consumers) == (True, 1, 0)
+        assert (broker.condition.connected, broker.condition.refused, broker.condition.last_error) == (
+            True,
+            False,
+            None,
+        )

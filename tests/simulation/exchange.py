@@ -11,7 +11,16 @@ from typing import Protocol
 
 from attune_executor.domain.records import Finished, Started
 from attune_executor.domain.workers import Heartbeat
-from attune_executor.ports.broker import BrokerError, Cancel, Confirmation, DeliveryMark, Dispatch, WorkerReport
+from attune_executor.ports.broker import (
+    BrokerCondition,
+    BrokerError,
+    Cancel,
+    Confirmation,
+    DeliveryMark,
+    Dispatch,
+    QueueDepth,
+    WorkerReport,
+)
 from simulation.faults import Faults, Process
 from simulation.judge import Judge
 
@@ -235,6 +244,13 @@ class Connection:
     @property
     def connected(self) -> bool:
         return not self._exchange.away
+
+    @property
+    def condition(self) -> BrokerCondition:
+        return BrokerCondition(self.connected, 0.0, refused=False, last_error=None)
+
+    async def depths(self) -> Sequence[QueueDepth]:
+        return ()
 
     async def stop(self) -> None:
         if self._process.alive:

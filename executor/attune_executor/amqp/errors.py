@@ -6,7 +6,7 @@ cancellation that nobody asked for silently ends the task it reaches, so it must
 
 import asyncio
 from collections.abc import Awaitable
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from aio_pika.exceptions import (
     CONNECTION_EXCEPTIONS,
@@ -14,11 +14,18 @@ from aio_pika.exceptions import (
     InvalidFrameError,
     ProbableAuthenticationError,
 )
-from aiormq.exceptions import ChannelLockedResource
+from aiormq.exceptions import ChannelAccessRefused, ChannelLockedResource
 
 from attune_executor.ports.broker import BrokerError
 
 _Result = TypeVar("_Result")
+_REFUSALS: Final = (
+    ProbableAuthenticationError,
+    InvalidFrameError,
+    ChannelAccessRefused,
+    ChannelLockedResource,
+    ChannelPreconditionFailed,
+)
 
 
 def reason(error: BaseException | None) -> str:
@@ -27,6 +34,11 @@ def reason(error: BaseException | None) -> str:
         return "closed"
     text = str(error)
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+def refuses(failure: BrokerError) -> bool:
+    """Whether the broker is there, and refuses what it is asked for."""
+    return isinstance(failure.__cause__, _REFUSALS)
 
 
 def explanation(failure: BrokerError, address: str, vhost: str) -> str:
@@ -39,6 +51,11 @@ def explanation(failure: BrokerError, address: str, vhost: str) -> str:
             return (
                 f"the broker at {address} refuses the virtual host {vhost!r}:"
                 " create it, or grant the user its permissions"
+            )
+        case ChannelAccessRefused():
+            return (
+                f"the broker at {address} refuses the user what it needs ({failure}):"
+                " grant it configure, write and read, as by rabbitmqctl set_permissions"
             )
         case ChannelLockedResource():
             return str(failure)

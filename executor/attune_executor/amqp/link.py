@@ -18,12 +18,13 @@ from aiormq.channel import Channel as UnderlyingChannel
 from aiormq.connection import DEFAULT_PORTS
 from yarl import URL
 
-from attune_executor.amqp.errors import explanation, guarded, reason
+from attune_executor.amqp.errors import explanation, guarded, reason, refuses
 from attune_executor.amqp.message_properties import tolerate_unreadable_properties
 from attune_executor.amqp.topology import Exchanges, QueueType, declare
 from attune_executor.backoff import Backoff
 from attune_executor.credentials import CredentialsError, ServerUrl, current
 from attune_executor.ports.broker import BrokerError
+from attune_executor.vital import Vital
 
 # 15 s: a broker that vanished without closing the connection is noticed within 45 s instead of three minutes.
 _HEARTBEAT_SECONDS: Final = 15
@@ -91,6 +92,10 @@ class Link:
             raise BrokerError(f"message_queue.{error}") from error
         self._name = name
         self.queue_type = queue_type
+        self.vital = Vital()
+        """Whether a session is open, and why not."""
+        self.refused = False
+        """Whether the broker was there when no session could be opened, and refused what one needs."""
         self._generation = 0
         self._session: Session | None = None
         self._up = asyncio.Event()
@@ -150,10 +155,13 @@ class Link:
         self._session = session
         if not session.lost.done():
             self._up.set()
+            self.refused = False
+            self.vital.succeeded()
 
     async def _keep(self, session: Session, prepare: Prepare) -> None:
         while True:
             cause = await session.lost
+            self.vital.failed(f"connection to the broker at {self.address} lost: {cause}")
             _log.warning("connection to the broker lost", broker=self.address, reason=cause)
             await _close(session.connections)
             # Spread out: all workers lose a broker at the same moment.
@@ -163,6 +171,7 @@ class Link:
                 try:
                     session = await self._open(prepare)
                 except BrokerError as error:
+                    self.vital.failed(str(error))
                     _log.warning("cannot connect to the broker", reason=str(error))
                 else:
                     self._become(session)
@@ -176,6 +185,7 @@ class Link:
         except BaseException as error:
             await _close(opened)
             if isinstance(error, BrokerError):
+                self.refused = refuses(error)
                 raise BrokerError(explanation(error, self.address, self._url.path.removeprefix("/") or "/")) from error
             raise
 

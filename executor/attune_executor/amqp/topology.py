@@ -97,11 +97,13 @@ async def declare(channel: AbstractChannel, queue_type: QueueType) -> Exchanges:
     return Exchanges(executions, dead_letters)
 
 
-async def declare_reports(channel: AbstractChannel, shard: int, queue_type: QueueType) -> None:
+async def declare_reports(
+    channel: AbstractChannel, shard: int, queue_type: QueueType
+) -> tuple[AbstractQueue, AbstractQueue]:
     """Declare the queues in which the owner of ``shard`` hears of its executions, after the rest."""
     completed = await _declare_queue(channel, completed_queue_name(shard), queue_type)
     await completed.bind(EXECUTIONS_EXCHANGE, HEARTBEAT_KEY)
-    await _declare_queue(channel, status_queue_name(shard), queue_type)
+    return completed, await _declare_queue(channel, status_queue_name(shard), queue_type)
 
 
 async def declare_pool(channel: AbstractChannel, pool: str, queue_type: QueueType) -> AbstractQueue:

@@ -11,6 +11,7 @@ from prometheus_client.registry import Collector
 from attune_executor.api import errors
 from attune_executor.api.access import OPEN_PATHS, AuthenticationGate, Guard
 from attune_executor.api.body_limit import BodyLimit
+from attune_executor.api.checkup import Examine, checkup_router, examine_nothing
 from attune_executor.api.executions import EXECUTIONS, executions_router
 from attune_executor.api.listing import listing_router
 from attune_executor.api.operations import operations_router
@@ -62,10 +63,11 @@ def create_api(
     authorizer: Authorizer,
     scaling: ScalingHistory | None = None,
     collectors: Iterable[Collector] = (),
+    examine: Examine = examine_nothing,
 ) -> FastAPI:
     """The HTTP API in front of ``service``; unless ``submissions`` says otherwise, as fast as requests come.
 
-    ``collectors`` add to the metrics of queues and process.
+    ``collectors`` add to the metrics of queues and process; ``examine`` looks into the executor for its health.
     """
     guard = Guard(authorizer)
     app = FastAPI(
@@ -79,6 +81,7 @@ def create_api(
     app.include_router(listing_router(history, guard))
     app.include_router(queues_router(service, guard))
     app.include_router(throughput_router(service, guard))
+    app.include_router(checkup_router(examine, guard))
     app.include_router(operations_router(service, guard, limits.turn_stall_seconds, collectors))
     if scaling is not None:
         app.include_router(scaling_router(scaling, guard))

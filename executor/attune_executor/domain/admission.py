@@ -1,5 +1,7 @@
 """Who may enter a queue: not where the action takes nothing, nor where the queue is full."""
 
+from enum import StrEnum
+
 from attune_executor.domain.acceptance import AcceptanceTimes
 from attune_executor.domain.action_queue import ActionQueue
 from attune_executor.domain.emergency import Emergency
@@ -11,6 +13,19 @@ from attune_executor.domain.round_robin import RoundRobin
 from attune_executor.domain.submission import ExecutionRequest, Refusal, RefusalCode
 from attune_executor.domain.turn_draft import TurnDraft
 from attune_executor.domain.worker_pools import WorkerPools
+
+
+class Closure(StrEnum):
+    """Why an action takes no executions however few wait."""
+
+    NO_POLICY = "no_policy"
+    """No policy declares it."""
+    DISABLED = "disabled"
+    """Somebody set ``enabled`` to false in the database."""
+    ADMISSION = "admission"
+    """Its policy's admission is Closed."""
+    EMERGENCY = "emergency"
+    """Emergency mode has closed it by its priority or tags."""
 
 
 class AdmissionControl:
@@ -79,24 +94,31 @@ class AdmissionControl:
         return queue.refuse_full(limit, now)
 
 
+def closure(queue: ActionQueue, emergency: Emergency | None) -> Closure | None:
+    """Why the action of ``queue`` takes no executions however few wait, or None where it does."""
+    if not queue.governed:
+        return Closure.NO_POLICY
+    if not queue.enabled:
+        return Closure.DISABLED
+    if queue.policy.admission is Admission.CLOSED:
+        return Closure.ADMISSION
+    return Closure.EMERGENCY if emergency is not None and emergency.closes(queue.policy) else None
+
+
 def _closed(ref: str, queue: ActionQueue | None, emergency: Emergency | None) -> Refusal | None:
-    """Why action ``ref`` takes no executions however few wait, or None where it does."""
-    if queue is None or not queue.governed:
+    """The answer where action ``ref`` takes no executions however few wait, or None where it does."""
+    closed = Closure.NO_POLICY if queue is None else closure(queue, emergency)
+    if closed is None:
+        return None
+    if closed is Closure.NO_POLICY:
         return Refusal(
             RefusalCode.UNKNOWN_ACTION,
             f"Unknown action {ref!r}: declare an ActionQueuePolicy or a policies.actions entry",
             ref,
         )
-    if not queue.enabled or queue.policy.admission is Admission.CLOSED:
-        return Refusal(
-            RefusalCode.ACTION_DISABLED,
-            f"Action {ref!r} takes no executions: its admission is closed or it is disabled",
-            ref,
-        )
-    if emergency is not None and emergency.closes(queue.policy):
-        return Refusal(
-            RefusalCode.ACTION_DISABLED,
-            f"Action {ref!r} takes no executions: emergency mode has closed it by its priority or tags",
-            ref,
-        )
-    return None
+    why = (
+        "emergency mode has closed it by its priority or tags"
+        if closed is Closure.EMERGENCY
+        else "its admission is closed or it is disabled"
+    )
+    return Refusal(RefusalCode.ACTION_DISABLED, f"Action {ref!r} takes no executions: {why}", ref)

@@ -24,6 +24,7 @@ from attune_executor.domain.restored import ActiveExecution, KnownAction, Waitin
 from attune_executor.domain.roll_call import Patience, RollCall
 from attune_executor.domain.round_robin import RoundRobin
 from attune_executor.domain.slots import Slots
+from attune_executor.domain.standing import Standing, standing
 from attune_executor.domain.submission import Cancellation, ExecutionRequest, Receipt, Refusal
 from attune_executor.domain.timers import Due, Timers
 from attune_executor.domain.turn_draft import TurnDecision, TurnDraft
@@ -224,6 +225,11 @@ class ExecutionQueueManager:
     def queues(self) -> Iterator[ActionQueue]:
         """Every queue."""
         return iter(self._by_ref.values())
+
+    def standings(self, now: float) -> Iterator[Standing]:
+        """How every queue stands."""
+        for queue in self._by_ref.values():
+            yield standing(queue, self._pools.known(queue.policy.pool), self.emergency, now)
 
     def pools(self) -> Iterator[WorkerPool]:
         """Every worker pool that is used or announced itself."""

@@ -3,7 +3,7 @@
 Its lines in the log are what the runbook looks for: whether it listens, and whether completions came of late.
 """
 
-from time import monotonic
+from time import monotonic, time
 from typing import Final
 
 import structlog
@@ -21,12 +21,15 @@ class CompletionListener:
 
     def __init__(self, inbox: Inbox) -> None:
         self._inbox = inbox
+        self.last_report_at: float | None = None
+        """When a worker last reported, in Unix seconds; None: none has."""
         self._untold = 0
         self._next_line = 0.0
         _log.info("CompletionListener listens for reports of workers")
 
     def on_report(self, report: WorkerReport) -> None:
         """Hand a report to the next turn."""
+        self.last_report_at = time()
         if report.finished:
             self._tell(len(report.finished), report.finished[0].worker)
         self._inbox.report(report)

@@ -6,6 +6,7 @@ import structlog
 
 from attune_executor.pipeline import Pipeline
 from attune_executor.ports.broker import Broker, BrokerError, Cancel, Confirmation, Dispatch
+from attune_executor.vital import Vital
 
 _log = structlog.get_logger("attune.dispatcher")
 
@@ -18,9 +19,11 @@ class Dispatcher:
 
     def __init__(self, broker: Broker) -> None:
         self._broker = broker
-        self._pipeline = Pipeline(self._send, on_confirmed=self._confirmed, on_failure=_warn)
+        self._pipeline = Pipeline(self._send, on_confirmed=self._confirmed, on_failure=self._failed)
         self._cancels: list[Cancel] = []
         self._pools: set[str] = set()
+        self.vital = Vital()
+        """Whether the broker confirms what is published."""
         self.confirmed_order = 0
         """Every publish order up to here is confirmed; the journal keeps it so that a successor need not repeat."""
 
@@ -69,7 +72,8 @@ class Dispatcher:
 
     async def _confirmed(self, batch: Sequence[tuple[int, Dispatch]]) -> None:
         self.confirmed_order = batch[-1][0]
+        self.vital.succeeded()
 
-
-def _warn(count: int, error: BrokerError) -> None:
-    _log.warning("dispatches not confirmed, publishing again", count=count, reason=str(error))
+    def _failed(self, count: int, error: BrokerError) -> None:
+        self.vital.failed(str(error))
+        _log.warning("dispatches not confirmed, publishing again", count=count, reason=str(error))

@@ -13,6 +13,7 @@ from attune_executor.domain.policy import QueuePolicy
 from attune_executor.domain.stats import QueueStats
 from attune_executor.domain.submission import Cancellation, ExecutionRequest, Receipt, Refusal
 from attune_executor.domain.throughput import Throughput, throughput
+from attune_executor.engine.checkup import Checkup, Component, PoolView
 from attune_executor.engine.completion_listener import CompletionListener
 from attune_executor.engine.dispatcher import Dispatcher
 from attune_executor.engine.inbox import Inbox
@@ -21,7 +22,7 @@ from attune_executor.engine.operator_watch import OperatorWatch
 from attune_executor.engine.statistics import Statistics
 from attune_executor.engine.turn_loop import TurnLoop, TurnSettings
 from attune_executor.engine.views import EngineHealth, ExecutionView, UnavailableError
-from attune_executor.ports.broker import Broker
+from attune_executor.ports.broker import Broker, BrokerError
 from attune_executor.ports.clock import Clock
 from attune_executor.ports.journal import Journal, JournalError, Ownership, StoredExecution
 
@@ -53,11 +54,13 @@ class Engine:
         self._statistics = statistics
         self._clock = clock
         self._maintenance = maintenance
+        self._settings = settings
         self.ownership: Ownership | None = None
         """The shard, and the epoch in which it is owned; None before ``run`` has it. To be read from any thread."""
         self._started = asyncio.Event()
         self._inbox = Inbox(settings.max_waiting_requests, settings.max_waiting_bytes)
         self._dispatcher = Dispatcher(broker)
+        self._listener: CompletionListener | None = None
         self._operator_watch = OperatorWatch(journal, self._inbox)
         self._loop = TurnLoop(journal, broker, self._inbox, self._dispatcher, statistics, clock, settings)
 
@@ -73,7 +76,8 @@ class Engine:
         _log.info("shard acquired", shard=ownership.shard, owner=ownership.owner, epoch=ownership.epoch)
         self._dispatcher.confirmed_order = ownership.confirmed_order
         await self._loop.load(ownership)
-        await self._broker.start(CompletionListener(self._inbox).on_report)
+        self._listener = CompletionListener(self._inbox)
+        await self._broker.start(self._listener.on_report)
         turning = asyncio.create_task(self._loop.run(ownership), name="turns")
         dispatching = asyncio.create_task(self._dispatcher.run(), name="dispatcher")
         counting = asyncio.create_task(self._statistics.run(), name="statistics")
@@ -219,6 +223,37 @@ class Engine:
         return EngineHealth(
             self._loop.serving, self._loop.last_turn_age_seconds, self._broker.connected, self._loop.detail
         )
+
+    async def checkup(self) -> Checkup:
+        """Every part's signs of life, the workers, and why each queue waits."""
+        try:
+            depths = await self._broker.depths()
+        except BrokerError:
+            # What is wrong with it is in its condition.
+            depths = None
+        manager, now = self._loop.manager, self._clock.now()
+        return Checkup(
+            serving=self._loop.serving,
+            detail=self._loop.detail,
+            last_turn_age_seconds=self._loop.last_turn_age_seconds,
+            roll_call_seconds=self._settings.roll_call_seconds,
+            components=self._components(),
+            depths=depths,
+            pools=[PoolView.of(pool) for pool in manager.pools()],
+            standings=list(manager.standings(now)),
+        )
+
+    def _components(self) -> list[Component]:
+        broker, listener = self._broker.condition, self._listener
+        reported = None if listener is None else listener.last_report_at
+        # A broker that is there and refuses is no broker that is away: it is the listener that cannot listen.
+        there = broker.connected or broker.refused
+        return [
+            Component("broker", there, broker.since, None, broker.last_error),
+            Component("completion_listener", broker.connected, broker.since, reported, broker.last_error),
+            Component.of("dispatcher", self._dispatcher.vital),
+            Component.of("statistics", self._statistics.vital),
+        ]
 
     async def _stored(self, execution_id: int) -> StoredExecution | None:
         try:

@@ -18,6 +18,7 @@ from attune_executor.domain.stats import QueueStats
 from attune_executor.engine.calibration import Calibration
 from attune_executor.ports.clock import Clock
 from attune_executor.ports.journal import JournalError, QueueStatsRepository
+from attune_executor.vital import Vital
 
 _log = structlog.get_logger("attune.statistics")
 
@@ -59,6 +60,8 @@ class Statistics:
         self._renewed = monotonic()
         self._listeners: list[Callable[[], None]] = []
         self._snapshot: Mapping[str, QueueStats] = MappingProxyType({})
+        self.vital = Vital()
+        """Whether what changes is written down."""
 
     @property
     def snapshot(self) -> Mapping[str, QueueStats]:
@@ -153,7 +156,9 @@ class Statistics:
             await self._repository.save(list(self._unsaved.values()))
         except JournalError as error:
             # Statistics are a view: they are kept for the next attempt, and the queues go on.
+            self.vital.failed(str(error))
             _log.warning("queue statistics not saved, trying again", reason=str(error))
             self._wake.set()
         else:
+            self.vital.succeeded()
             self._unsaved.clear()

@@ -4,7 +4,17 @@ from collections.abc import Callable, Sequence
 from time import monotonic
 
 from attune_executor.metrics.meter import ExecutorMeter
-from attune_executor.ports.broker import Broker, BrokerError, Cancel, Confirmation, DeliveryMark, Dispatch, WorkerReport
+from attune_executor.ports.broker import (
+    Broker,
+    BrokerCondition,
+    BrokerError,
+    Cancel,
+    Confirmation,
+    DeliveryMark,
+    Dispatch,
+    QueueDepth,
+    WorkerReport,
+)
 
 
 class MeasuredBroker:
@@ -53,6 +63,15 @@ class MeasuredBroker:
     def connected(self) -> bool:
         """Whether the connection is up now."""
         return self._broker.connected
+
+    @property
+    def condition(self) -> BrokerCondition:
+        """The same, with its history."""
+        return self._broker.condition
+
+    async def depths(self) -> Sequence[QueueDepth]:
+        """The queues at the broker."""
+        return await self._broker.depths()
 
     async def stop(self) -> None:
         """Stop consuming and close."""

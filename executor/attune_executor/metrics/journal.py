@@ -82,11 +82,11 @@ class MeasuredJournal:
             answer = await question
         except FencedError:
             # That is an answer.
-            self._meter.journal_answers = True
+            self._meter.database.succeeded()
             raise
-        except JournalError:
-            self._meter.journal_answers = False
+        except JournalError as error:
+            self._meter.database.failed(str(error))
             self._meter.journal_errors += 1
             raise
-        self._meter.journal_answers = True
+        self._meter.database.succeeded()
         return answer

@@ -14,6 +14,7 @@ from attune_executor.domain.execution import TERMINAL, ExecutionStatus
 from attune_executor.domain.records import TurnRecord
 from attune_executor.domain.submission import Refusal, RefusalCode
 from attune_executor.metrics.histogram import BRIEF_SECONDS, LASTING_SECONDS, BatchHistogram
+from attune_executor.vital import Vital
 
 UNAVAILABLE: Final = "unavailable"
 """Refused for no fault of the request: database or broker away, starting or stopping."""
@@ -31,7 +32,7 @@ class ExecutorMeter(Collector):
         runs: on the worker's clock.
         submissions: from request to durable answer.
         confirmations: from publishing dispatches to the broker's confirmation.
-        journal_answers: whether the last question to the database was answered.
+        database: whether the last question to the database was answered.
         journal_errors: questions that were not.
         publish_failures: dispatches that have to be published again.
         reports: messages from workers.
@@ -55,7 +56,7 @@ class ExecutorMeter(Collector):
         self.confirmations = BatchHistogram(
             "attune_publish_confirm_seconds", "Time until the broker has confirmed published dispatches.", BRIEF_SECONDS
         )
-        self.journal_answers = True
+        self.database = Vital()
         self.journal_errors = 0
         self.publish_failures = 0
         self.reports = 0
@@ -121,7 +122,7 @@ class ExecutorMeter(Collector):
             refused.add_metric([code], self._refused[code])
         yield refused
         yield GaugeMetricFamily(
-            "attune_database_answers", "1 while the database answers the queues.", value=self.journal_answers
+            "attune_database_answers", "1 while the database answers the queues.", value=self.database.ok
         )
         yield _counter("attune_database_errors", "Exchanges with the database that failed.", self.journal_errors)
         yield _counter("attune_publish_failures", "Publishes that the broker did not confirm.", self.publish_failures)

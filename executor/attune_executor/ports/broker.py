@@ -52,6 +52,36 @@ class DeliveryMark(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
+class BrokerCondition:
+    """How the connection is.
+
+    Attributes:
+        connected: whether it is up, and reports are consumed.
+        since: since when that is so, in Unix seconds.
+        refused: whether the broker is there and refuses what it is asked for.
+        last_error: why the connection was last lost, or could not be opened; None: that never happened.
+    """
+
+    connected: bool
+    since: float
+    refused: bool
+    last_error: str | None
+
+
+class QueueDepth(NamedTuple):
+    """A queue at the broker.
+
+    Attributes:
+        messages: that wait in it, those that were delivered and not acknowledged aside.
+        consumers: who takes them.
+    """
+
+    name: str
+    messages: int
+    consumers: int
+
+
+@dataclass(frozen=True, slots=True)
 class WorkerReport:
     """What one message from a worker said.
 
@@ -110,6 +140,19 @@ class Broker(Protocol):
     @property
     def connected(self) -> bool:
         """Whether the connection is up now."""
+        ...
+
+    @property
+    def condition(self) -> BrokerCondition:
+        """The same, with its history."""
+        ...
+
+    async def depths(self) -> Sequence[QueueDepth]:
+        """The queues of reports first, then those of the pools that were made to exist.
+
+        Raises:
+            BrokerError: the broker is away.
+        """
         ...
 
     async def stop(self) -> None:

@@ -22,6 +22,7 @@ from attune_executor.api.settings import ApiSettings
 from attune_executor.domain.execution import ExecutionStatus
 from attune_executor.domain.policy import QueuePolicy
 from attune_executor.domain.records import Finished
+from attune_executor.engine.checkup import ExecutorCheckup
 from attune_executor.engine.engine import Engine
 from attune_executor.engine.statistics import Statistics
 from attune_executor.engine.turn_loop import TurnSettings
@@ -67,12 +68,17 @@ async def api_world(
     engine = Engine("test", MemoryJournal(store), broker, statistics, clock, turns)
     running = asyncio.create_task(engine.run())
     await engine.started()
+
+    async def examine() -> ExecutorCheckup:
+        return ExecutorCheckup(1, {0: await engine.checkup()}, fifo_violations=0)
+
     api = create_api(
         engine,
         settings or ApiSettings(),
         submissions,
         history=MemoryExecutionHistory(store),
         authorizer=authorizer or EverybodyHere(),
+        examine=examine,
     )
     transport = httpx.ASGITransport(api, raise_app_exceptions=False)
     try:

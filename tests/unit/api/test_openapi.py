@@ -19,6 +19,7 @@ OPERATIONS = {
     ("/api/v1/actions/{ref}/queue-stats", "get"): {"200", "404", *GUARDED},
     ("/api/v1/queues", "get"): {"200", *GUARDED},
     ("/api/v1/throughput", "get"): {"200", "404", *GUARDED},
+    ("/api/v1/health", "get"): {"200", *GUARDED},
     ("/livez", "get"): {"200", "503"},
     ("/readyz", "get"): {"200", "503"},
     ("/metrics", "get"): {"200", *GUARDED},

@@ -1,13 +1,22 @@
 """A broker in memory: pools hold dispatches until a test's worker takes them, and reports until acknowledged."""
 
 import asyncio
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from attune_executor.domain.records import Finished, Started
 from attune_executor.domain.workers import Heartbeat
-from attune_executor.ports.broker import BrokerError, Cancel, Confirmation, DeliveryMark, Dispatch, WorkerReport
+from attune_executor.ports.broker import (
+    BrokerCondition,
+    BrokerError,
+    Cancel,
+    Confirmation,
+    DeliveryMark,
+    Dispatch,
+    QueueDepth,
+    WorkerReport,
+)
 
 
 class MemoryBroker:
@@ -74,6 +83,18 @@ class MemoryBroker:
     def connected(self) -> bool:
         """Whether it is not away."""
         return not self.away
+
+    @property
+    def condition(self) -> BrokerCondition:
+        """As ``away`` says, since ever."""
+        return BrokerCondition(self.connected, 0.0, refused=False, last_error="away" if self.away else None)
+
+    async def depths(self) -> Sequence[QueueDepth]:
+        """Reports are delivered as they come; pools have the workers that announced themselves for consumers."""
+        self._check_up()
+        consumers = Counter(heartbeat.pool for heartbeat in self.workers.values())
+        reports = QueueDepth("execution.completed", 0, int(self._on_report is not None))
+        return [reports, *(QueueDepth(pool, len(waits), consumers[pool]) for pool, waits in self.pools.items())]
 
     @property
     def unacknowledged(self) -> int:

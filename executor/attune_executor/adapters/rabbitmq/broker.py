@@ -1,9 +1,12 @@
 """Dispatches to the workers' queues, reports from theirs."""
 
+import asyncio
 import socket
 from collections.abc import Callable, Iterator, Sequence
 from itertools import groupby
 from operator import attrgetter
+
+from aio_pika.abc import AbstractQueue
 
 from attune_executor.adapters.rabbitmq.company import together
 from attune_executor.adapters.rabbitmq.report_stream import ReportStream
@@ -20,7 +23,16 @@ from attune_executor.amqp.topology import (
     pool_queue_name,
 )
 from attune_executor.credentials import ServerUrl
-from attune_executor.ports.broker import BrokerError, Cancel, Confirmation, DeliveryMark, Dispatch, WorkerReport
+from attune_executor.ports.broker import (
+    BrokerCondition,
+    BrokerError,
+    Cancel,
+    Confirmation,
+    DeliveryMark,
+    Dispatch,
+    QueueDepth,
+    WorkerReport,
+)
 from attune_executor.wire.control import encode_cancels, encode_roll_call
 from attune_executor.wire.dispatches import encode_dispatches
 from attune_executor.wire.envelope import WireMessage
@@ -54,6 +66,30 @@ class RabbitMQBroker:
     def connected(self) -> bool:
         """Whether the connection is up now."""
         return self._link.session is not None
+
+    @property
+    def condition(self) -> BrokerCondition:
+        """The same, with its history."""
+        vital = self._link.vital
+        return BrokerCondition(vital.ok, vital.since, self._link.refused, vital.last_error)
+
+    async def depths(self) -> Sequence[QueueDepth]:
+        """The queues of reports first, then those of the pools.
+
+        They are declared anew for it: to ask for one that somebody has deleted would cost the channel.
+        """
+        session, queue_type = self._link.require(), self._link.queue_type
+        try:
+            async with asyncio.timeout(CONFIRM_TIMEOUT_SECONDS):
+                reports = await guarded(declare_reports(session.publishing, self._shard, queue_type))
+                pools = [
+                    await guarded(declare_pool(session.publishing, pool, queue_type)) for pool in sorted(self._pools)
+                ]
+        except TimeoutError as error:
+            raise BrokerError(f"the broker at {self._link.address} does not answer") from error
+        except BrokerError as error:
+            raise BrokerError(f"cannot ask the broker at {self._link.address} for its queues: {error}") from error
+        return [_depth(queue) for queue in (*reports, *pools)]
 
     async def start(self, on_report: Callable[[WorkerReport], None]) -> None:
         """Connect, declare, consume; raises BrokerError when the first connection fails."""
@@ -126,3 +162,8 @@ class RabbitMQBroker:
             routing_key = pool_queue_name(pool)
             for batch in together(of_pool):
                 yield routing_key, encode_dispatches(batch, self._shard)
+
+
+def _depth(queue: AbstractQueue) -> QueueDepth:
+    declared = queue.declaration_result
+    return QueueDepth(queue.name, declared.message_count or 0, declared.consumer_count or 0)

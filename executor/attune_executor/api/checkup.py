@@ -1,0 +1,183 @@
+"""What `attune doctor` asks the executor: which part does its work, who reports, and why each queue waits."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import UTC, datetime
+from typing import Final, TypeAlias
+
+from fastapi import APIRouter, Request
+from pydantic import BaseModel, Field
+
+from attune_executor.api.access import Guard
+from attune_executor.domain.admission import Closure
+from attune_executor.domain.standing import Standing, WaitsFor
+from attune_executor.engine import checkup
+from attune_executor.ports.authorization import Verb
+from attune_executor.ports.broker import QueueDepth
+
+HEALTH: Final = "/api/v1/health"
+
+Examine: TypeAlias = Callable[[], Awaitable[checkup.ExecutorCheckup]]
+
+
+class Component(BaseModel):
+    """One part of the executor."""
+
+    name: str = Field(description="database, broker, completion_listener, dispatcher or statistics.")
+    ok: bool = Field(description="Whether it does its work now.")
+    since: datetime = Field(description="Since when that is so.")
+    last_success: datetime | None = Field(description="When it last did; of the listener, when a worker last reported.")
+    last_error: str | None = Field(description="What it last failed of, also once that is over.")
+
+
+class BrokerQueue(BaseModel):
+    """A queue at the broker."""
+
+    name: str
+    messages: int = Field(description="That wait in it; those that a consumer has and has not acknowledged aside.")
+    consumers: int
+
+
+class Worker(BaseModel):
+    """A worker as it last announced itself."""
+
+    name: str
+    slots: int
+    held: int = Field(description="Executions that it has.")
+    draining: bool
+    unanswered_roll_calls: int = Field(description="Since its last heartbeat; after more than three it is lost.")
+
+
+class Pool(BaseModel):
+    """A worker pool; lost workers are not in it."""
+
+    name: str
+    slots: int
+    idle_slots: int
+    in_flight: int = Field(description="Executions dispatched to the pool and not finished.")
+    workers: list[Worker]
+
+
+class ActionStanding(BaseModel):
+    """How one action's queue stands."""
+
+    action_ref: str
+    pool: str
+    queue_length: int
+    active_count: int
+    waits_for: WaitsFor | None = Field(description="What the head of the queue waits for; null where none waits.")
+    goes_on_at: datetime | None = Field(description="When the rate limit lets the head go, if it is what holds it.")
+    closed_by: Closure | None = Field(description="Why new executions are refused; null where they are taken.")
+
+
+class Shard(BaseModel):
+    """One shard of this executor."""
+
+    shard: int
+    serving: bool
+    detail: str
+    last_turn_age_seconds: float
+    roll_call_seconds: float = Field(description="Between two roll calls.")
+    components: list[Component]
+    queues: list[BrokerQueue] | None = Field(description="Those of reports first; null while the broker is away.")
+    pools: list[Pool]
+    actions: list[ActionStanding]
+
+
+class Health(BaseModel):
+    """This executor and its shards. Where several executors share the shards, the others have the rest."""
+
+    shard_count: int = Field(description="Shards of all executors together.")
+    fifo_violations: int = Field(description="Found since this executor started; anything but 0 is a bug.")
+    shards: list[Shard]
+
+
+class HealthAnswer(BaseModel):
+    """The executor's health."""
+
+    data: Health
+
+
+async def examine_nothing() -> checkup.ExecutorCheckup:
+    """No executor: for the description of the API, which needs none."""
+    return checkup.ExecutorCheckup(0, {}, 0)
+
+
+def checkup_router(examine: Examine, guard: Guard) -> APIRouter:
+    """``GET /api/v1/health``."""
+    router = APIRouter(tags=["queues"])
+
+    @router.get(HEALTH, summary="Which part of this executor works, who reports to it, and why each queue waits")
+    async def health(request: Request) -> HealthAnswer:
+        await guard.require(request, Verb.LIST, [None])
+        return HealthAnswer(data=_health(await examine()))
+
+    return router
+
+
+def _health(found: checkup.ExecutorCheckup) -> Health:
+    shards = [_shard(number, shard) for number, shard in sorted(found.shards.items())]
+    return Health(shard_count=found.shard_count, fifo_violations=found.fifo_violations, shards=shards)
+
+
+def _shard(number: int, found: checkup.Checkup) -> Shard:
+    return Shard(
+        shard=number,
+        serving=found.serving,
+        detail=found.detail,
+        last_turn_age_seconds=round(found.last_turn_age_seconds, 3),
+        roll_call_seconds=found.roll_call_seconds,
+        components=[_component(each) for each in found.components],
+        queues=None if found.depths is None else _queues(found.depths),
+        pools=[_pool(each) for each in found.pools],
+        actions=[_standing(each) for each in sorted(found.standings, key=lambda each: each.action_ref)],
+    )
+
+
+def _component(found: checkup.Component) -> Component:
+    return Component(
+        name=found.name,
+        ok=found.ok,
+        since=datetime.fromtimestamp(found.since, UTC),
+        last_success=_moment(found.last_success),
+        last_error=found.last_error,
+    )
+
+
+def _queues(depths: Sequence[QueueDepth]) -> list[BrokerQueue]:
+    return [BrokerQueue(name=each.name, messages=each.messages, consumers=each.consumers) for each in depths]
+
+
+def _pool(found: checkup.PoolView) -> Pool:
+    workers = [
+        Worker(
+            name=each.name,
+            slots=each.slots,
+            held=each.held,
+            draining=each.draining,
+            unanswered_roll_calls=each.unanswered,
+        )
+        for each in found.workers
+    ]
+    return Pool(
+        name=found.name,
+        slots=found.slots,
+        idle_slots=found.idle_slots,
+        in_flight=found.in_flight,
+        workers=workers,
+    )
+
+
+def _standing(found: Standing) -> ActionStanding:
+    return ActionStanding(
+        action_ref=found.action_ref,
+        pool=found.pool,
+        queue_length=found.queue_length,
+        active_count=found.active_count,
+        waits_for=found.waits_for,
+        goes_on_at=_moment(found.goes_on_at),
+        closed_by=found.closure,
+    )
+
+
+def _moment(seconds: float | None) -> datetime | None:
+    return None if seconds is None else datetime.fromtimestamp(seconds, UTC)

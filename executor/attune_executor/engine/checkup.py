@@ -1,0 +1,100 @@
+"""What a physician of the executor asks for: which part does its work, who reports, and why each queue waits."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Self
+
+from attune_executor.domain.standing import Standing
+from attune_executor.domain.worker_pool import WorkerPool
+from attune_executor.ports.broker import QueueDepth
+from attune_executor.vital import Vital
+
+
+@dataclass(frozen=True, slots=True)
+class Component:
+    """One part of the executor. Times are Unix seconds.
+
+    Attributes:
+        ok: whether it does its work now.
+        since: since when that is so.
+        last_success: when it last did; None: not yet.
+        last_error: what it last failed of, also once that is over; None: of nothing.
+    """
+
+    name: str
+    ok: bool
+    since: float
+    last_success: float | None
+    last_error: str | None
+
+    @classmethod
+    def of(cls, name: str, vital: Vital) -> Self:
+        """A part with these signs of life."""
+        return cls(name, vital.ok, vital.since, vital.last_success, vital.last_error)
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerView:
+    """A worker as it last announced itself; ``unanswered`` counts the roll calls since its last heartbeat."""
+
+    name: str
+    slots: int
+    held: int
+    draining: bool
+    unanswered: int
+
+
+@dataclass(frozen=True, slots=True)
+class PoolView:
+    """A pool and its workers; ``in_flight`` counts the executions dispatched to it and not finished."""
+
+    name: str
+    slots: int
+    idle_slots: int
+    in_flight: int
+    workers: Sequence[WorkerView]
+
+    @classmethod
+    def of(cls, pool: WorkerPool) -> Self:
+        """The pool as it is now."""
+        workers = [
+            WorkerView(each.name, each.slots, len(each.held), each.draining, each.unanswered)
+            for each in pool.workers.values()
+        ]
+        return cls(pool.name, pool.slots, pool.idle_slots, pool.in_flight, workers)
+
+
+@dataclass(frozen=True, slots=True)
+class Checkup:
+    """One shard at one moment.
+
+    Attributes:
+        serving: whether turns are committed, and ``detail`` why or why not.
+        last_turn_age_seconds: since the turn loop last came round.
+        roll_call_seconds: between two roll calls.
+        depths: the queues at the broker, those of reports first; None while it is away.
+    """
+
+    serving: bool
+    detail: str
+    last_turn_age_seconds: float
+    roll_call_seconds: float
+    components: Sequence[Component]
+    depths: Sequence[QueueDepth] | None
+    pools: Sequence[PoolView]
+    standings: Sequence[Standing]
+
+
+@dataclass(frozen=True, slots=True)
+class ExecutorCheckup:
+    """An executor at one moment.
+
+    Attributes:
+        shard_count: how many there are, here or with other executors.
+        shards: those that are here, by number.
+        fifo_violations: executions that were found overtaken since this executor started; anything but 0 is a bug.
+    """
+
+    shard_count: int
+    shards: Mapping[int, Checkup]
+    fifo_violations: int
