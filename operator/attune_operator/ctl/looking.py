@@ -41,10 +41,15 @@ def status(place: Place, printing: Printing, names: Names = None) -> None:
 
     Yellow and red mark what the runbook's thresholds call for.
     """
-    seen = asyncio.run(_look(place, names or []))
-    if not printing.output.for_people:
+    show_status(place, names or [], printing.output)
+
+
+def show_status(place: Place, names: Sequence[str], output: Output) -> None:
+    """Print the queues once."""
+    seen = asyncio.run(_look(place, names))
+    if not output.for_people:
         document = {**overview_document(seen.config, seen.problem), "queues": [each.document() for each in seen.queues]}
-        show_document(document, printing.output)
+        show_document(document, output)
         return
     lines = overview(seen.config, seen.problem)
     width = max(len(name) for name, _ in lines) + 3
@@ -55,7 +60,7 @@ def status(place: Place, printing: Printing, names: Names = None) -> None:
         where = "any namespace" if place.policies is None else f"namespace {place.policies}"
         say(f"There is no ActionQueuePolicy in {where}.")
         return
-    show(queue_grid(seen.queues, wide=printing.output is Output.WIDE))
+    show(queue_grid(seen.queues, wide=output is Output.WIDE))
 
 
 @takes(Place)

@@ -19,11 +19,10 @@ def overview(config: ExecutorConfig | None, problem: str | None) -> list[tuple[s
     status = config.status
     if status is None:
         return [*lines, ("ExecutorConfig", "no operator has looked at it yet")]
-    messages = {each.type: each.message for each in status.conditions}
     limit = status.requests_per_minute
     lines += [
         ("Executor", f"{shown(status.owner)}, epoch {shown(status.epoch)}, {shown(status.shards)} shards"),
-        ("Emergency mode", messages.get(ConfigConditionType.EMERGENCY_MODE, "not reported yet")),
+        ("Emergency mode", emergency_message(config)),
         ("API rate limit", "none" if limit is None else f"{limit} requests a minute"),
     ]
     totals = status.totals
@@ -31,6 +30,14 @@ def overview(config: ExecutorConfig | None, problem: str | None) -> list[tuple[s
         waits, runs = shown(totals.queue_length), shown(totals.active_count)
         lines.append(("All queues", f"{waits} wait, {runs} run, {shown(totals.total_rejected)} were refused"))
     return lines
+
+
+def emergency_message(config: ExecutorConfig | None) -> str:
+    """Whether emergency mode is on, and what it does, in a sentence."""
+    if config is None:
+        return "off, unless the operator's configuration file says otherwise"
+    messages = {each.type: each.message for each in config.status.conditions} if config.status else {}
+    return messages.get(ConfigConditionType.EMERGENCY_MODE, "not reported yet")
 
 
 def overview_document(config: ExecutorConfig | None, problem: str | None) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from attune_executor.domain.policy import Admission
 from attune_operator.ctl.output import Grid
-from attune_operator.resources import ActionQueuePolicy, ConditionStatus, ConditionType
+from attune_operator.resources import ActionQueuePolicy, ConditionStatus, ConditionType, ObjectKey
 
 
 class Severity(IntEnum):
@@ -67,6 +67,11 @@ class Queue:
     ready: str
     severity: Severity
     notes: tuple[str, ...]
+
+    @property
+    def key(self) -> ObjectKey:
+        """The policy's namespace and name."""
+        return ObjectKey(self.namespace, self.policy)
 
     def document(self) -> dict[str, Any]:
         """The queue for scripts, times in ISO 8601."""

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from attune_operator.ctl.emergency import Plan, Verb
 from attune_operator.ctl.errors import ForbiddenError, NotFoundError, NotYetError, UnreachableError, UsageError
 from attune_operator.ctl.kubernetes_api import Kubernetes
-from attune_operator.ctl.leadership import leadership_problem
+from attune_operator.ctl.leadership import Leadership, leadership
 from attune_operator.lease import LEASE_NAME, Lease
 from attune_operator.resources import ActionQueuePolicy, ExecutorConfig, ObjectKey
 from attune_operator.resources.condition import READY, ConditionStatus
@@ -108,18 +108,46 @@ def config_model(config: Mapping[str, Any]) -> ExecutorConfig:
         raise UnreachableError(f"the ExecutorConfig is another release's than this program's: {error}") from error
 
 
-async def why_old(kubernetes: Kubernetes, namespace: str) -> str | None:
-    """Why the statuses may be old; None while an operator leads."""
+async def read_leadership(kubernetes: Kubernetes, namespace: str) -> Leadership:
+    """Who leads, and why the statuses may be old."""
     try:
         lease = await kubernetes.get(
             f"Lease {namespace}/{LEASE_NAME}",
             f"/apis/coordination.k8s.io/v1/namespaces/{namespace}/leases/{LEASE_NAME}",
         )
     except NotFoundError:
-        return f"no operator has ever led in namespace {namespace}: name its namespace by --operator-namespace"
+        return Leadership(
+            None, f"no operator has ever led in namespace {namespace}: name its namespace by --operator-namespace"
+        )
     except ForbiddenError:
-        return f"whether an operator leads cannot be told: get on Lease {LEASE_NAME} in namespace {namespace} is needed"
-    return leadership_problem(Lease.model_validate(lease), datetime.now(UTC))
+        return Leadership(
+            None,
+            f"whether an operator leads cannot be told: get on Lease {LEASE_NAME} in namespace {namespace} is needed",
+        )
+    return leadership(Lease.model_validate(lease), datetime.now(UTC))
+
+
+async def why_old(kubernetes: Kubernetes, namespace: str) -> str | None:
+    """Why the statuses may be old; None while an operator leads."""
+    return (await read_leadership(kubernetes, namespace)).problem
+
+
+async def may_patch(kubernetes: Kubernetes, policy: ObjectKey) -> bool:
+    """Whether the user may change a policy."""
+    attributes = {
+        "group": GROUP,
+        "resource": PLURAL,
+        "verb": "patch",
+        "namespace": policy.namespace,
+        "name": policy.name,
+    }
+    review = {
+        "apiVersion": "authorization.k8s.io/v1",
+        "kind": "SelfSubjectAccessReview",
+        "spec": {"resourceAttributes": attributes},
+    }
+    path = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
+    return bool((await kubernetes.create("a SelfSubjectAccessReview", path, review))["status"]["allowed"])
 
 
 def _one(policies: Sequence[ActionQueuePolicy], name: str) -> ActionQueuePolicy:

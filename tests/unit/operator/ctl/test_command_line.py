@@ -24,7 +24,7 @@ from attune_operator.resources import ActionQueuePolicy
 
 MakePolicy = Callable[..., ActionQueuePolicy]
 HOW_TO = (Path(__file__).parents[4] / "docs" / "how-to" / "kubectl-attune.md").read_text(encoding="utf-8")
-COMMANDS = {"status", "check", "capacity", "submit", "get", "cancel", "pause", "resume", "emergency"}
+COMMANDS = {"status", "top", "check", "capacity", "submit", "get", "cancel", "pause", "resume", "emergency"}
 EXAMPLE = ["capacity", "--peak", "10000", "--duration", "5", "--slots", "10"]
 
 
