@@ -26,7 +26,7 @@ from attune_executor.api.service import ExecutionService
 from attune_executor.assembly import ShardAssembly
 from attune_executor.credentials import ServerUrl
 from attune_executor.domain.emergency import Emergency
-from attune_executor.domain.maintenance import MaintenanceRules
+from attune_executor.domain.maintenance import MAINTAINING_SHARD, MaintenanceRules, TaskReport
 from attune_executor.domain.policy import QueuePolicy
 from attune_executor.domain.stats import QueueStats
 from attune_executor.engine.checkup import Component, ExecutorCheckup
@@ -34,6 +34,7 @@ from attune_executor.engine.every_shard import EveryShard
 from attune_executor.engine.shard_router import ShardRouter
 from attune_executor.engine.shared_shards import SharedShards
 from attune_executor.engine.views import EngineHealth
+from attune_executor.metrics.maintenance import MaintenanceCollector
 from attune_executor.metrics.meter import ExecutorMeter
 from attune_executor.ports.authorization import Authorizer
 from attune_executor.ports.journal import Ownership
@@ -74,7 +75,7 @@ class Executor:
             self._submissions,
             scaling,
             self._meter,
-            (self._meter, *collectors),
+            (self._meter, MaintenanceCollector(self._tasks), *collectors),
             self._examine,
         )
         self._front = Front(settings, public)
@@ -178,6 +179,11 @@ class Executor:
     def on_change(self, listener: Callable[[], None]) -> None:
         """Call ``listener`` on the executor's loop when queues changed; register before ``start``."""
         self._listeners.append(listener)
+
+    def _tasks(self) -> Sequence[TaskReport]:
+        """How the tasks of maintenance stand, where they are done here."""
+        engine = None if self._shards is None else self._shards.engines.get(MAINTAINING_SHARD)
+        return () if engine is None else engine.tasks()
 
     def _every(self) -> EveryShard:
         assembly = ShardAssembly(self._settings, f"{socket.gethostname()}-{os.getpid()}", self._listeners, self._meter)

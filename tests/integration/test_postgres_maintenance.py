@@ -168,7 +168,7 @@ async def test_an_engine_does_the_maintenance(
     )
     running = asyncio.create_task(engine.run())
     async with asyncio.timeout(DEADLINE_SECONDS):
-        while not all(report.last is not None for report in engine.maintenance()):
+        while not all(report.last is not None for report in engine.tasks()):
             assert not running.done()
             await asyncio.sleep(0.01)
     engine.stop()

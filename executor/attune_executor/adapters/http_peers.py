@@ -1,25 +1,30 @@
 """Other executors over HTTP, at the URLs that they advertise."""
 
 import ssl
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from http import HTTPStatus
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 import httpx
 
+from attune_executor.domain.maintenance import Task, TaskReport
 from attune_executor.domain.submission import Cancellation, ExecutionRequest, Receipt, Refusal
 from attune_executor.domain.throughput import Throughput
 from attune_executor.ports.peers import PeerError, Place
 from attune_executor.wire.peers import (
     CANCEL,
+    MAINTENANCE,
     PLACE,
+    RUN_MAINTENANCE,
     SUBMIT,
     THROUGHPUT,
     PeerMessageError,
     decode_cancellation,
     decode_outcomes,
     decode_place,
+    decode_report,
+    decode_reports,
     decode_throughput,
     encode,
 )
@@ -27,6 +32,8 @@ from attune_executor.wire.peers import (
 _CONNECT_SECONDS: Final = 2.0
 _ANSWER_SECONDS: Final = 30.0
 _PART_BYTES: Final = 512 * 1024
+
+_Answer = TypeVar("_Answer")
 
 
 class HttpPeers:
@@ -54,10 +61,7 @@ class HttpPeers:
         """Accept or refuse requests, in order, in messages of bounded size one after the other."""
         outcomes: list[Receipt | Refusal] = []
         for part in _parts(requests):
-            try:
-                answers = decode_outcomes(await self._ask(f"{url}{SUBMIT}", encode(part)))
-            except PeerMessageError as error:
-                raise _not_understood(url, error) from error
+            answers = await self._answer(url, SUBMIT, part, decode_outcomes)
             if len(answers) != len(part):
                 raise PeerError(f"{url} gave {len(answers)} answers to {len(part)} requests")
             outcomes += answers
@@ -65,24 +69,29 @@ class HttpPeers:
 
     async def cancel(self, url: str, execution_id: int) -> Cancellation:
         """End an execution of a shard that is there."""
-        try:
-            return decode_cancellation(await self._ask(f"{url}{CANCEL}", encode(execution_id)))
-        except PeerMessageError as error:
-            raise _not_understood(url, error) from error
+        return await self._answer(url, CANCEL, execution_id, decode_cancellation)
 
     async def place(self, url: str, execution_id: int) -> Place:
         """Where an execution of a shard that is there waits."""
-        try:
-            return decode_place(await self._ask(f"{url}{PLACE}", encode(execution_id)))
-        except PeerMessageError as error:
-            raise _not_understood(url, error) from error
+        return await self._answer(url, PLACE, execution_id, decode_place)
 
     async def throughput(self, url: str, ref: str | None) -> Sequence[Throughput]:
         """What came and what ended in the shards that are there."""
+        return await self._answer(url, THROUGHPUT, ref, decode_throughput)
+
+    async def maintenance(self, url: str) -> Sequence[TaskReport]:
+        """How the tasks of maintenance stand that are done there."""
+        return await self._answer(url, MAINTENANCE, None, decode_reports)
+
+    async def run_maintenance(self, url: str, task: Task) -> TaskReport:
+        """Have a task run there now, unless it is switched off."""
+        return await self._answer(url, RUN_MAINTENANCE, task, decode_report)
+
+    async def _answer(self, url: str, path: str, question: object, decode: Callable[[bytes], _Answer]) -> _Answer:
         try:
-            return decode_throughput(await self._ask(f"{url}{THROUGHPUT}", encode(ref)))
+            return decode(await self._ask(f"{url}{path}", encode(question)))
         except PeerMessageError as error:
-            raise _not_understood(url, error) from error
+            raise PeerError(f"the executor at {url} is of another release, or none: {error}") from error
 
     async def _ask(self, url: str, body: bytes) -> bytes:
         try:
@@ -104,7 +113,3 @@ def _parts(requests: Sequence[ExecutionRequest]) -> Iterator[list[ExecutionReque
         part.append(request)
         size += len(request.parameters)
     yield part
-
-
-def _not_understood(url: str, error: PeerMessageError) -> PeerError:
-    return PeerError(f"the executor at {url} is of another release, or none: {error}")

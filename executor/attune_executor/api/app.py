@@ -14,6 +14,7 @@ from attune_executor.api.body_limit import BodyLimit
 from attune_executor.api.checkup import Examine, checkup_router, examine_nothing
 from attune_executor.api.executions import EXECUTIONS, executions_router
 from attune_executor.api.listing import listing_router
+from attune_executor.api.maintenance import maintenance_router
 from attune_executor.api.operations import operations_router
 from attune_executor.api.queues import queues_router
 from attune_executor.api.rate_limit import SubmissionGate, SubmissionLimit
@@ -82,6 +83,7 @@ def create_api(
     app.include_router(queues_router(service, guard))
     app.include_router(throughput_router(service, guard))
     app.include_router(checkup_router(examine, guard))
+    app.include_router(maintenance_router(service, guard))
     app.include_router(operations_router(service, guard, limits.turn_stall_seconds, collectors))
     if scaling is not None:
         app.include_router(scaling_router(scaling, guard))

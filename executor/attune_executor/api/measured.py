@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from time import monotonic
 
 from attune_executor.api.service import ExecutionService
+from attune_executor.domain.maintenance import Task, TaskReport
 from attune_executor.domain.stats import QueueStats
 from attune_executor.domain.submission import Cancellation, ExecutionRequest, Receipt, Refusal
 from attune_executor.domain.throughput import Throughput
@@ -48,6 +49,14 @@ class MeasuredService:
     async def cancel(self, execution_id: int) -> Cancellation:
         """End an execution that has not ended; raises UnavailableError."""
         return await self._service.cancel(execution_id)
+
+    async def maintenance(self) -> Sequence[TaskReport]:
+        """How the tasks of maintenance stand; raises UnavailableError."""
+        return await self._service.maintenance()
+
+    async def run_maintenance(self, task: Task) -> TaskReport:
+        """Have a task run now; raises UnavailableError."""
+        return await self._service.run_maintenance(task)
 
     def health(self) -> EngineHealth:
         """Whether the engine turns."""

@@ -11,20 +11,24 @@ from starlette.routing import Route, Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from attune_executor.api.body_limit import BodyLimit
+from attune_executor.domain.maintenance import Task, TaskReport
 from attune_executor.domain.submission import Cancellation, ExecutionRequest, Receipt, Refusal
 from attune_executor.domain.throughput import Throughput
 from attune_executor.engine.views import UnavailableError
 from attune_executor.ports.peers import Place
 from attune_executor.wire.peers import (
     CANCEL,
+    MAINTENANCE,
     PEER_PATH,
     PLACE,
+    RUN_MAINTENANCE,
     SUBMIT,
     THROUGHPUT,
     PeerMessageError,
     decode_execution_id,
     decode_ref,
     decode_requests,
+    decode_task,
     encode,
     encode_outcomes,
 )
@@ -53,6 +57,14 @@ class ShardsHere(Protocol):
 
     async def throughput_here(self, ref: str | None) -> Sequence[Throughput]:
         """What came and what ended in the shards that are here."""
+        ...
+
+    async def maintenance_here(self) -> Sequence[TaskReport]:
+        """How the tasks of maintenance stand."""
+        ...
+
+    async def run_maintenance_here(self, task: Task) -> TaskReport:
+        """Have a task run now, unless it is switched off."""
         ...
 
 
@@ -92,7 +104,20 @@ def _router(here: ShardsHere) -> Router:
     async def throughput(body: bytes) -> bytes:
         return encode(await here.throughput_here(decode_ref(body)))
 
-    answers = {SUBMIT: submit, CANCEL: cancel, PLACE: place, THROUGHPUT: throughput}
+    async def maintenance(_body: bytes) -> bytes:
+        return encode(await here.maintenance_here())
+
+    async def run_maintenance(body: bytes) -> bytes:
+        return encode(await here.run_maintenance_here(decode_task(body)))
+
+    answers = {
+        SUBMIT: submit,
+        CANCEL: cancel,
+        PLACE: place,
+        THROUGHPUT: throughput,
+        MAINTENANCE: maintenance,
+        RUN_MAINTENANCE: run_maintenance,
+    }
     return Router([_route(path, answer) for path, answer in answers.items()])
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Protocol
 
+from attune_executor.domain.maintenance import Task, TaskReport
 from attune_executor.domain.stats import QueueStats
 from attune_executor.domain.submission import Cancellation, ExecutionRequest, Receipt, Refusal
 from attune_executor.domain.throughput import Throughput
@@ -38,6 +39,14 @@ class ExecutionService(Protocol):
         """End an execution that has not ended; raises UnavailableError."""
         ...
 
+    async def maintenance(self) -> Sequence[TaskReport]:
+        """How the tasks of maintenance stand; raises UnavailableError."""
+        ...
+
+    async def run_maintenance(self, task: Task) -> TaskReport:
+        """Have a task run now, unless it is switched off; raises UnavailableError."""
+        ...
+
     def health(self) -> EngineHealth:
         """Whether the engine turns."""
         ...
@@ -70,6 +79,14 @@ class AbsentService:
     async def cancel(self, execution_id: int) -> Cancellation:
         """Nothing is cancelled."""
         raise UnavailableError(f"no engine runs here to cancel execution {execution_id}")
+
+    async def maintenance(self) -> Sequence[TaskReport]:
+        """There is none."""
+        return ()
+
+    async def run_maintenance(self, task: Task) -> TaskReport:
+        """Nothing is done."""
+        raise UnavailableError(f"no engine runs here to do {task}")
 
     def health(self) -> EngineHealth:
         """It does not turn."""

@@ -5,6 +5,7 @@ runbook's growth analysis assumes, and restarts shift nothing.
 """
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from enum import StrEnum
 from math import floor
 from typing import Final
@@ -13,6 +14,8 @@ HOUR: Final = 3600
 DAY: Final = 24 * HOUR
 WEEK: Final = 7 * DAY
 
+MAINTAINING_SHARD: Final = 0
+"""The tables are everybody's; whoever owns this shard looks after them."""
 STATS_KEPT_SECONDS: Final = 7 * DAY
 """Statistics of a queue at rest are deleted when they are older."""
 DEFAULT_SNAPSHOT_RETENTION_DAYS: Final = 30
@@ -56,6 +59,19 @@ class Schedule:
         period = floor((last_started - self.offset_seconds) / self.every_seconds)
         return (period + 1) * self.every_seconds + self.offset_seconds
 
+    def __str__(self) -> str:
+        """For people: ``every 5 minutes``, ``every hour``, ``daily at 03:00 UTC``, ``Sundays at 03:00 UTC``."""
+        begins = datetime.fromtimestamp(self.offset_seconds, UTC)
+        match self.every_seconds:
+            case 604_800:
+                return f"{begins:%A}s at {begins:%H:%M} UTC"
+            case 86_400:
+                return f"daily at {begins:%H:%M} UTC"
+            case 3600:
+                return "every hour"
+            case seconds:
+                return f"every {seconds // 60} minutes"
+
 
 SCHEDULES: Final = {
     Task.SNAPSHOT_QUEUES: Schedule(300),
@@ -63,6 +79,22 @@ SCHEDULES: Final = {
     Task.DELETE_SNAPSHOTS: Schedule(DAY, _QUIET),
     Task.DELETE_EXECUTIONS: Schedule(HOUR),
 }
+
+
+PURPOSES: Final = {
+    Task.SNAPSHOT_QUEUES: "copies every queue that is not empty or idle to attune.queue_snapshots",
+    Task.CLEAN_QUEUE_STATS: "deletes the statistics of queues that were at rest for 7 days",
+    Task.DELETE_SNAPSHOTS: "deletes snapshots past their retention",
+    Task.DELETE_EXECUTIONS: "deletes finished executions past their retention",
+}
+"""What each task does, for people."""
+SWITCHES: Final = {
+    Task.SNAPSHOT_QUEUES: "spec.snapshots.enabled of the ExecutorConfig, and executor.queue.enable_metrics",
+    Task.DELETE_SNAPSHOTS: "spec.retention.snapshotDays of the ExecutorConfig",
+    Task.DELETE_EXECUTIONS: "spec.retention.executionDays of the ExecutorConfig,"
+    " or executor.maintenance.execution_retention_days",
+}
+"""The settings that switch a task off, where it can be."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,8 +156,10 @@ class TaskReport:
     Attributes:
         last: its last completed run, by whichever owner; None before the first.
         due_at: when the next begins, in Unix seconds; None until it is known.
-        running: whether a run is under way.
+        running: whether a run is under way, or asked for and about to begin.
         failure: why the latest attempt failed; None after a success.
+        failures: attempts that failed since this executor does the maintenance.
+        enabled: whether the rules have it done at all.
     """
 
     task: Task
@@ -133,3 +167,5 @@ class TaskReport:
     due_at: float | None = None
     running: bool = False
     failure: str | None = None
+    failures: int = 0
+    enabled: bool = True

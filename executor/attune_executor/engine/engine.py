@@ -8,7 +8,7 @@ import structlog
 
 from attune_executor.domain.emergency import Emergency
 from attune_executor.domain.execution import TERMINAL
-from attune_executor.domain.maintenance import MaintenanceRules, TaskReport
+from attune_executor.domain.maintenance import MaintenanceRules, Task, TaskReport
 from attune_executor.domain.policy import QueuePolicy
 from attune_executor.domain.stats import QueueStats
 from attune_executor.domain.submission import Cancellation, ExecutionRequest, Receipt, Refusal
@@ -214,9 +214,23 @@ class Engine:
             return ExecutionView(stored, None, None)
         return ExecutionView(stored, position, queue.estimated_wait_seconds(position, self._clock.now()))
 
-    def maintenance(self) -> Sequence[TaskReport]:
+    def tasks(self) -> Sequence[TaskReport]:
         """How the tasks of maintenance stand; none where this engine does not do them."""
         return () if self._maintenance is None else self._maintenance.report()
+
+    async def maintenance(self) -> Sequence[TaskReport]:
+        """The same."""
+        return self.tasks()
+
+    async def run_maintenance(self, task: Task) -> TaskReport:
+        """Have a task run now, unless it is switched off; returns how it stands then.
+
+        Raises:
+            UnavailableError: this engine does none.
+        """
+        if self._maintenance is None:
+            raise UnavailableError("no maintenance is done here")
+        return self._maintenance.start(task)
 
     def health(self) -> EngineHealth:
         """Whether the engine turns."""

@@ -1,11 +1,12 @@
 """Runs the tasks of maintenance when they are due, each in a loop of its own, beside the turns and never in their way.
 
 What a task did is durable, so a restart neither skips nor repeats it. The rules may change at any time; a task that is
-switched off sleeps on. A failure is logged and tried again, later each
-time. Large deletions go in small batches with rests in between: the database belongs to the turns.
+switched off sleeps on. Anybody who may can have a task run before it is due. A failure is logged and tried again, later
+each time. Large deletions go in small batches with rests in between: the database belongs to the turns.
 """
 
 import asyncio
+from contextlib import suppress
 from dataclasses import replace
 from time import monotonic
 from typing import Final
@@ -57,10 +58,19 @@ class Maintenance:
         self._poll_seconds = poll_seconds
         self._first_retry_seconds = first_retry_seconds
         self._reports = {task: TaskReport(task) for task in Task}
+        self._asked = {task: asyncio.Event() for task in Task}
 
     def report(self) -> tuple[TaskReport, ...]:
-        """How every task stands that is not switched off."""
-        return tuple(self._reports[task] for task in self.rules.tasks())
+        """How every task stands."""
+        on = self.rules.tasks()
+        return tuple(replace(report, enabled=task in on) for task, report in self._reports.items())
+
+    def start(self, task: Task) -> TaskReport:
+        """Have a task run now, unless it runs or is switched off; returns how it stands then."""
+        if task in self.rules.tasks() and not self._reports[task].running:
+            self._note(task, running=True, failure=None)
+            self._asked[task].set()
+        return self.report()[list(Task).index(task)]
 
     async def run(self) -> None:
         """Run tasks until cancelled."""
@@ -78,9 +88,10 @@ class Maintenance:
                 self._note(task, running=True)
                 run = await self._perform(task, last)
             except JournalError as error:
-                self._note(task, running=False, failure=str(error))
+                failures = self._reports[task].failures + 1
+                self._note(task, running=False, failure=str(error), failures=failures)
                 _log.warning("maintenance failed, trying again", task=task, reason=str(error))
-                await backoff.wait()
+                await self._rest(task, backoff.next_delay())
             else:
                 backoff.reset()
                 self._note(task, last=run, running=False, failure=None)
@@ -93,9 +104,19 @@ class Maintenance:
             due_at = SCHEDULES[task].due_at(None if last is None else last.started_at, now)
             self._note(task, due_at=due_at)
             on = task in self.rules.tasks()
-            if on and due_at <= now:
+            asked = self._asked[task].is_set()
+            if asked:
+                self._asked[task].clear()
+                self._note(task, running=on)
+            if on and (asked or due_at <= now):
                 return
-            await asyncio.sleep(min(due_at - now, self._poll_seconds) if on else self._poll_seconds)
+            await self._rest(task, min(due_at - now, self._poll_seconds) if on else self._poll_seconds)
+
+    async def _rest(self, task: Task, seconds: float) -> None:
+        """Sleep for so long, or until somebody has the task run."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._asked[task].wait()
 
     async def _perform(self, task: Task, last: TaskRun | None) -> TaskRun:
         now = self._clock.now()

@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Protocol, TypeVar
 
 from attune_executor.domain.execution import TERMINAL, ExecutionStatus
+from attune_executor.domain.maintenance import MAINTAINING_SHARD, Task, TaskReport
 from attune_executor.domain.sharding import shard_of
 from attune_executor.domain.stats import QueueStats
 from attune_executor.domain.submission import Cancellation, ExecutionRequest, Receipt, Refusal
@@ -177,6 +178,30 @@ class ShardRouter:
             return await where.throughput(ref)
         return await _asked(self._peers.throughput(where, ref))
 
+    async def maintenance(self) -> Sequence[TaskReport]:
+        """How the tasks of maintenance stand.
+
+        Raises:
+            UnavailableError: the executor that does them does not answer.
+        """
+        where = self._where(MAINTAINING_SHARD, here_only=False)
+        return where.tasks() if isinstance(where, Engine) else await _asked(self._peers.maintenance(where))
+
+    async def run_maintenance(self, task: Task) -> TaskReport:
+        """Have a task run now, unless it is switched off; returns how it stands then; raises UnavailableError."""
+        where = self._where(MAINTAINING_SHARD, here_only=False)
+        if isinstance(where, Engine):
+            return await where.run_maintenance(task)
+        return await _asked(self._peers.run_maintenance(where, task))
+
+    async def maintenance_here(self) -> Sequence[TaskReport]:
+        """How the tasks stand, where this executor does them; raises UnavailableError where it does not."""
+        return await self._maintaining().maintenance()
+
+    async def run_maintenance_here(self, task: Task) -> TaskReport:
+        """Have a task run now, where this executor does them; raises UnavailableError where it does not."""
+        return await self._maintaining().run_maintenance(task)
+
     def health(self) -> EngineHealth:
         """Whether any engine turns that is here; without one this executor still passes on what it is asked."""
         states = {number: engine.health() for number, engine in sorted(self._shards.engines.items())}
@@ -189,6 +214,12 @@ class ShardRouter:
             broker_connected=all(state.broker_connected for state in states.values()),
             detail="; ".join([f"serving {which} of {self._count} shards", *troubles]),
         )
+
+    def _maintaining(self) -> Engine:
+        engine = self._shards.engines.get(MAINTAINING_SHARD)
+        if engine is None:
+            raise UnavailableError("another executor does the maintenance")
+        return engine
 
     def _where(self, shard: int, *, here_only: bool) -> Engine | str:
         engine = self._shards.engines.get(shard)

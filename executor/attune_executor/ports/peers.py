@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
+from attune_executor.domain.maintenance import Task, TaskReport
 from attune_executor.domain.submission import Cancellation, ExecutionRequest, Receipt, Refusal
 from attune_executor.domain.throughput import Throughput
 
@@ -35,4 +36,12 @@ class Peers(Protocol):
 
     async def throughput(self, url: str, ref: str | None) -> Sequence[Throughput]:
         """What came and what ended in the shards that are there, of one action or of all."""
+        ...
+
+    async def maintenance(self, url: str) -> Sequence[TaskReport]:
+        """How the tasks of maintenance stand that are done there."""
+        ...
+
+    async def run_maintenance(self, url: str, task: Task) -> TaskReport:
+        """Have a task run there now, unless it is switched off."""
         ...

@@ -5,6 +5,7 @@ from typing import Final, TypeVar
 
 from msgspec import DecodeError, Struct, msgpack
 
+from attune_executor.domain.maintenance import Task, TaskReport
 from attune_executor.domain.submission import Cancellation, ExecutionRequest, Receipt, Refusal
 from attune_executor.domain.throughput import Throughput
 from attune_executor.ports.peers import Place
@@ -14,6 +15,8 @@ SUBMIT: Final = f"{PEER_PATH}/submit"
 CANCEL: Final = f"{PEER_PATH}/cancel"
 PLACE: Final = f"{PEER_PATH}/place"
 THROUGHPUT: Final = f"{PEER_PATH}/throughput"
+MAINTENANCE: Final = f"{PEER_PATH}/maintenance"
+RUN_MAINTENANCE: Final = f"{PEER_PATH}/run-maintenance"
 
 _Kind = TypeVar("_Kind")
 
@@ -34,6 +37,9 @@ _cancellation: Final = msgpack.Decoder(Cancellation)
 _place: Final = msgpack.Decoder(Place)
 _ref: Final = msgpack.Decoder(str | None)
 _throughput: Final = msgpack.Decoder(list[Throughput])
+_task: Final = msgpack.Decoder(Task)
+_report: Final = msgpack.Decoder(TaskReport)
+_reports: Final = msgpack.Decoder(list[TaskReport])
 encode: Final = msgpack.encode
 """Anything that is asked or answered but for outcomes."""
 
@@ -84,6 +90,21 @@ def decode_ref(body: bytes) -> str | None:
 def decode_throughput(body: bytes) -> Sequence[Throughput]:
     """What came and what ended, by action; raises PeerMessageError."""
     return _decoded(_throughput, body)
+
+
+def decode_task(body: bytes) -> Task:
+    """A task of maintenance; raises PeerMessageError."""
+    return _decoded(_task, body)
+
+
+def decode_report(body: bytes) -> TaskReport:
+    """How a task stands; raises PeerMessageError."""
+    return _decoded(_report, body)
+
+
+def decode_reports(body: bytes) -> Sequence[TaskReport]:
+    """How all tasks stand; raises PeerMessageError."""
+    return _decoded(_reports, body)
 
 
 def _decoded(decoder: msgpack.Decoder[_Kind], body: bytes) -> _Kind:

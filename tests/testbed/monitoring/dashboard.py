@@ -124,6 +124,18 @@ ROWS: Final[dict[str, list[Panel]]] = {
         ),
         Panel("Age of the last turn", [("attune_engine_last_turn_age_seconds", "{{pod}}")], "s"),
     ],
+    "Maintenance": [
+        Panel("Since the last run", [("time() - attune_maintenance_last_success_timestamp_seconds", "{{task}}")], "s"),
+        Panel("Overdue for", [("clamp_min(time() - attune_maintenance_due_timestamp_seconds, 0)", "{{task}}")], "s"),
+        Panel("Rows of the last run", [("attune_maintenance_last_rows", "{{task}}")]),
+        Panel(
+            "Running, and failed",
+            [
+                ("attune_maintenance_running", "{{task}}"),
+                ("increase(attune_maintenance_failures_total[5m])", "{{task}} failed"),
+            ],
+        ),
+    ],
 }
 
 

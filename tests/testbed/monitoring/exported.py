@@ -8,6 +8,8 @@ from prometheus_client.core import Metric
 
 from attune_executor.api.metrics import QueueCollector
 from attune_executor.api.service import AbsentService
+from attune_executor.domain.maintenance import Task, TaskReport, TaskRun
+from attune_executor.metrics.maintenance import MaintenanceCollector
 from attune_executor.metrics.meter import ExecutorMeter
 from attune_operator.metrics import ScalingCollector
 from attune_operator.scaling import DecisionHistory
@@ -25,6 +27,7 @@ def sections() -> dict[str, list[Metric]]:
     collectors: dict[str, Collector] = {
         "Queues": QueueCollector(AbsentService()),
         "Executor": meter,
+        "Maintenance": MaintenanceCollector(lambda: [TaskReport(task, TaskRun(task, 0, 0, 0), 0) for task in Task]),
         "Scaling, on Kubernetes": ScalingCollector(DecisionHistory()),
     }
     return {title: list(collector.collect()) for title, collector in collectors.items()}

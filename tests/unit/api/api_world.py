@@ -14,6 +14,7 @@ from attune_executor.adapters.memory import (
     MemoryBroker,
     MemoryExecutionHistory,
     MemoryJournal,
+    MemoryMaintenance,
     MemoryQueueStatsRepository,
 )
 from attune_executor.api.app import create_api
@@ -24,6 +25,7 @@ from attune_executor.domain.policy import QueuePolicy
 from attune_executor.domain.records import Finished
 from attune_executor.engine.checkup import ExecutorCheckup
 from attune_executor.engine.engine import Engine
+from attune_executor.engine.maintenance import Maintenance
 from attune_executor.engine.statistics import Statistics
 from attune_executor.engine.turn_loop import TurnSettings
 from attune_executor.ports.authorization import Authorizer
@@ -65,7 +67,9 @@ async def api_world(
     statistics = Statistics(clock, MemoryQueueStatsRepository(store), coalesce_seconds=0.01)
     broker.add_worker()
     turns = TurnSettings(idle_turn_seconds=0.02)
-    engine = Engine("test", MemoryJournal(store), broker, statistics, clock, turns)
+    journal = MemoryJournal(store)
+    maintenance = Maintenance(MemoryMaintenance(journal), clock)
+    engine = Engine("test", journal, broker, statistics, clock, turns, maintenance)
     running = asyncio.create_task(engine.run())
     await engine.started()
 

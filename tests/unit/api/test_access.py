@@ -25,6 +25,8 @@ GUARDED = [
     ("GET", f"/api/v1/actions/{REF}/queue-stats"),
     ("GET", "/api/v1/queues"),
     ("GET", "/api/v1/throughput"),
+    ("GET", "/api/v1/maintenance"),
+    ("POST", "/api/v1/maintenance/delete-executions/run"),
     ("GET", "/metrics"),
     ("GET", "/no/such/path"),
 ]

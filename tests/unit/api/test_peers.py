@@ -9,6 +9,7 @@ from starlette.applications import Starlette
 
 from attune_executor.adapters.http_peers import HttpPeers
 from attune_executor.api.peers import PeerGate
+from attune_executor.domain.maintenance import Task, TaskReport, TaskRun
 from attune_executor.domain.submission import Cancellation, ExecutionRequest, Receipt, Refusal
 from attune_executor.domain.throughput import MinuteTally, Tally, Throughput
 from attune_executor.ports.peers import PeerError, Place
@@ -16,6 +17,8 @@ from attune_executor.wire.peers import SUBMIT
 
 URL = "http://executor"
 TALLY = Tally(accepted=3, succeeded=1, ran=1, run_seconds=0.5)
+RUN = TaskRun(Task.DELETE_EXECUTIONS, 1.5, 0.25, 12)
+REPORT = TaskReport(Task.DELETE_EXECUTIONS, RUN, 60.0, failure="why", failures=2, enabled=False)
 THROUGHPUT = Throughput("core.echo", 9, 7, 60.0, TALLY, TALLY, [MinuteTally(120, TALLY)])
 
 
@@ -33,6 +36,12 @@ class Here:
 
     async def place_here(self, execution_id: int) -> Place:
         return Place(execution_id, None)
+
+    async def maintenance_here(self) -> Sequence[TaskReport]:
+        return [REPORT, TaskReport(Task.SNAPSHOT_QUEUES)]
+
+    async def run_maintenance_here(self, task: Task) -> TaskReport:
+        return TaskReport(task, running=True)
 
     async def throughput_here(self, ref: str | None) -> Sequence[Throughput]:
         return [THROUGHPUT] if ref in {None, THROUGHPUT.action_ref} else []
@@ -57,6 +66,8 @@ async def test_an_executor_of_the_same_database_is_answered(monkeypatch: pytest.
     assert here.cancelled == [7]
     assert await asking.throughput(URL, None) == [THROUGHPUT]
     assert await asking.throughput(URL, "core.other") == []
+    assert await asking.maintenance(URL) == [REPORT, TaskReport(Task.SNAPSHOT_QUEUES)]
+    assert await asking.run_maintenance(URL, REPORT.task) == TaskReport(REPORT.task, running=True)
     await asking.close()
 
 

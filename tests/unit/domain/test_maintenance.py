@@ -8,7 +8,9 @@ from hypothesis import strategies as st
 
 from attune_executor.domain.maintenance import (
     DAY,
+    PURPOSES,
     SCHEDULES,
+    SWITCHES,
     MaintenanceRules,
     Schedule,
     Task,
@@ -37,6 +39,21 @@ def at(text: str) -> float:
 )
 def test_next_run(task: Task, last: str, due: str) -> None:
     assert SCHEDULES[task].due_at(at(last), now=at(last) + 1) == at(due)
+
+
+def test_schedules_are_told_in_words() -> None:
+    assert {task: str(schedule) for task, schedule in SCHEDULES.items()} == {
+        Task.SNAPSHOT_QUEUES: "every 5 minutes",
+        Task.CLEAN_QUEUE_STATS: "Sundays at 03:00 UTC",
+        Task.DELETE_SNAPSHOTS: "daily at 03:00 UTC",
+        Task.DELETE_EXECUTIONS: "every hour",
+    }
+
+
+def test_what_can_be_switched_off_says_by_what() -> None:
+    off = MaintenanceRules(snapshots=False, execution_retention_days=0, snapshot_retention_days=0)
+    assert set(Task) - set(off.tasks()) == set(SWITCHES)
+    assert set(PURPOSES) == set(Task)
 
 
 def test_the_first_run_is_due_at_once() -> None:

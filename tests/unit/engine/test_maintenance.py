@@ -132,7 +132,7 @@ async def test_zero_days_keep_executions_for_ever(world: World) -> None:
         await until(lambda: world.last(Task.DELETE_SNAPSHOTS) is not None)
         await polled()
         assert sorted(world.store.executions) == [1]
-        assert Task.DELETE_EXECUTIONS not in {report.task for report in maintenance.report()}
+        assert not report_of(maintenance, Task.DELETE_EXECUTIONS).enabled
 
 
 async def test_the_rules_may_change_while_it_runs(world: World) -> None:
@@ -141,7 +141,8 @@ async def test_the_rules_may_change_while_it_runs(world: World) -> None:
         await until(lambda: world.last(Task.DELETE_SNAPSHOTS) is not None)
         maintenance.rules = MaintenanceRules(snapshots=False, execution_retention_days=9)
         await until(lambda: not world.store.executions)
-        assert {report.task for report in maintenance.report()} == set(Task) - {Task.SNAPSHOT_QUEUES}
+        on = {report.task for report in maintenance.report() if report.enabled}
+        assert on == set(Task) - {Task.SNAPSHOT_QUEUES}
 
 
 async def test_a_sweep_goes_on_behind_young_executions_and_open_ones(
@@ -186,3 +187,49 @@ async def test_a_failure_is_reported_and_tried_again(world: World, capsys: pytes
         await until(lambda: len(world.store.maintenance) == len(Task))
         await until(lambda: all(report.failure is None for report in maintenance.report()))
     assert "maintenance failed" in capsys.readouterr().out
+
+
+async def test_a_task_runs_when_it_is_asked_for(world: World) -> None:
+    async with world.maintained() as maintenance:
+        await until(lambda: len(world.store.maintenance) == len(Task))
+        await until(lambda: not any(report.running for report in maintenance.report()))
+        world.clock.advance(1)
+        await world.executions(1, age_days=31)
+
+        started = maintenance.start(Task.DELETE_EXECUTIONS)
+        assert (started.task, started.running, started.enabled) == (Task.DELETE_EXECUTIONS, True, True)
+        assert maintenance.start(Task.DELETE_EXECUTIONS).running, "twice is once"
+        await until(lambda: not report_of(maintenance, Task.DELETE_EXECUTIONS).running)
+
+        last = report_of(maintenance, Task.DELETE_EXECUTIONS).last
+        assert last is not None
+        assert (last.started_at, last.rows) == (START + 1, 1)
+        assert not world.store.executions
+        await polled()
+        assert world.last(Task.DELETE_EXECUTIONS) == report_of(maintenance, Task.DELETE_EXECUTIONS).last
+        await until(lambda: report_of(maintenance, Task.DELETE_EXECUTIONS).due_at == (START // 3600 + 1) * 3600)
+
+
+async def test_what_is_switched_off_is_not_done_however_it_is_asked_for(world: World) -> None:
+    await world.executions(1, age_days=3000)
+    async with world.maintained(MaintenanceRules(execution_retention_days=0)) as maintenance:
+        await until(lambda: world.last(Task.DELETE_SNAPSHOTS) is not None)
+        report = maintenance.start(Task.DELETE_EXECUTIONS)
+        assert (report.enabled, report.running) == (False, False)
+        await polled()
+        assert sorted(world.store.executions) == [1]
+
+
+async def test_asking_is_faster_than_waiting_for_the_next_attempt(world: World) -> None:
+    async with world.maintained() as maintenance:
+        maintenance_due = report_of(maintenance, Task.SNAPSHOT_QUEUES)
+        assert maintenance_due.failures == 0
+        await until(lambda: len(world.store.maintenance) == len(Task))
+        world.store.away = True
+        await until(lambda: not any(report.running for report in maintenance.report()))
+        maintenance.start(Task.SNAPSHOT_QUEUES)
+        await until(lambda: report_of(maintenance, Task.SNAPSHOT_QUEUES).failure is not None)
+        assert report_of(maintenance, Task.SNAPSHOT_QUEUES).failures > 0
+        world.store.away = False
+        maintenance.start(Task.SNAPSHOT_QUEUES)
+        await until(lambda: report_of(maintenance, Task.SNAPSHOT_QUEUES).failure is None)

@@ -11,15 +11,18 @@ from attune_executor.adapters.memory import (
     ManualClock,
     MemoryBroker,
     MemoryJournal,
+    MemoryMaintenance,
     MemoryMembership,
     MemoryQueueStatsRepository,
 )
+from attune_executor.domain.maintenance import Task, TaskReport
 from attune_executor.domain.policy import QueuePolicy
 from attune_executor.domain.sharding import shard_of
 from attune_executor.domain.submission import Cancellation, ExecutionRequest, Receipt, Refusal
 from attune_executor.domain.throughput import Throughput
 from attune_executor.engine.engine import Engine
 from attune_executor.engine.local_shard import LocalShard
+from attune_executor.engine.maintenance import Maintenance
 from attune_executor.engine.shard_router import ShardRouter
 from attune_executor.engine.shared_shards import SharedShards
 from attune_executor.engine.statistics import Statistics
@@ -48,7 +51,8 @@ class World:
             journal = MemoryJournal(self.store, number)
             statistics = Statistics(self.clock, MemoryQueueStatsRepository(self.store), coalesce_seconds=0.01)
             settings = TurnSettings(idle_turn_seconds=0.02, roll_call_seconds=0.05, shards=COUNT)
-            engine = Engine(owner, journal, MemoryBroker(), statistics, self.clock, settings, if_epoch=if_epoch)
+            tasks = Maintenance(MemoryMaintenance(journal), self.clock) if number == 0 else None
+            engine = Engine(owner, journal, MemoryBroker(), statistics, self.clock, settings, tasks, if_epoch)
 
             async def close() -> None:
                 """There is nothing to close."""
@@ -104,6 +108,12 @@ class World:
     async def throughput(self, url: str, ref: str | None) -> Sequence[Throughput]:
         return await self._peer(url).throughput_here(ref)
 
+    async def maintenance(self, url: str) -> Sequence[TaskReport]:
+        return await self._peer(url).maintenance_here()
+
+    async def run_maintenance(self, url: str, task: Task) -> TaskReport:
+        return await self._peer(url).run_maintenance_here(task)
+
 
 @pytest.fixture
 def world() -> World:
@@ -153,6 +163,25 @@ async def test_whoever_is_asked_all_actions_are_reached(world: World) -> None:
             assert not await asked.throughput("core.unknown")
         assert await router.execution(10**6) is None
         assert await router.cancel(10**6) is Cancellation.UNKNOWN
+
+
+async def test_whoever_is_asked_about_maintenance_says_the_same(world: World) -> None:
+    async with world.executor("one") as (one, router), world.executor("two") as (two, other):
+        await until(world.even)
+        await until(lambda: len(world.store.maintenance) == len(Task))
+        world.clock.advance(1)
+        for asked in (router, other):
+            before = {report.task: report for report in await asked.maintenance()}
+            assert set(before) == set(Task)
+            started = await asked.run_maintenance(Task.DELETE_EXECUTIONS)
+            assert started.running
+            async with asyncio.timeout(5):
+                while any(report.running for report in await asked.maintenance()):
+                    await asyncio.sleep(0.005)
+            assert await router.maintenance() == await other.maintenance()
+        absent = next(asked for asked, shards in ((router, one), (other, two)) if 0 not in shards.engines)
+        with pytest.raises(UnavailableError, match="another executor"):
+            await absent.maintenance_here()
 
 
 async def test_what_is_asked_of_a_peer_is_not_passed_on(world: World) -> None:
