@@ -9,7 +9,7 @@ UV := $(CACHE)/tools/uv-$(UV_VERSION)/bin/uv
 RUN := PYTHONPATH=tests $(UV) run --frozen
 TESTBED := $(RUN) python -m testbed
 
-.PHONY: help demo bench chaos test test-full check format image cluster-up cluster-down services-up services-down generate
+.PHONY: help demo bench chaos test test-full check format image cluster-up cluster-down services-up services-down generate docs docs-serve
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  \033[1m%-14s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST) | { [ -t 1 ] && cat || sed 's/\x1b\[[0-9;]*m//g'; }
@@ -54,10 +54,17 @@ format: .venv ## Format and sort imports
 	@$(RUN) ruff check --fix
 	@$(RUN) ruff format
 
-generate: .venv ## Write the CRDs from their models, alerts, dashboard and metrics' reference, and the Helm chart from the manifests
+generate: .venv ## Write what is made of code: CRDs, the reference pages, alerts, dashboard, and the Helm chart
 	@$(RUN) python -m attune_operator.crds
 	@$(RUN) python -m testbed.monitoring
+	@$(RUN) python -m testbed.docs
 	@$(RUN) python -m testbed.chart
+
+docs: .venv ## Build the site of the documentation, every link checked, into build/site; it can be read from there
+	@$(RUN) mkdocs build --strict --quiet && echo "file://$(CURDIR)/build/site/index.html"
+
+docs-serve: .venv ## Serve the site on this machine, built again whenever a page changes
+	@$(RUN) mkdocs serve
 
 image: .venv ## Build the operator and worker images and load them into the running cluster
 	@$(TESTBED) image load

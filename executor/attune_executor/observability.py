@@ -27,7 +27,12 @@ def _lower(value: object) -> object:
 
 
 class LogSettings(BaseModel):
-    """``log``: ``auto`` writes for people on a terminal and JSON everywhere else."""
+    """``log``.
+
+    Attributes:
+        level: the least severe level that is written.
+        format: ``auto`` writes for people on a terminal and JSON everywhere else.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 

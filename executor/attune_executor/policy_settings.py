@@ -63,7 +63,12 @@ class EmergencySettings(Section):
 
 
 class RateLimitSettings(Section):
-    """``policies.actions.<ref>.rate_limit``: executions that may start within any window of so many seconds."""
+    """``policies.actions.<ref>.rate_limit``: beyond it the head of the queue waits.
+
+    Attributes:
+        max_executions: executions that may start within any window of ``window_seconds``.
+        window_seconds: length of the sliding window.
+    """
 
     max_executions: Annotated[Whole, Field(ge=1)]
     window_seconds: Annotated[Number, Field(gt=0)]
@@ -87,8 +92,15 @@ class ActionSettings(Section):
     """``policies.actions.<ref>``: one action's queue, in the words of ``QueuePolicy``.
 
     Attributes:
-        max_queue_length: ``executor.queue``'s unless set.
-        queue_timeout_seconds: ``executor.queue``'s unless set; null: no limit.
+        concurrency_limit: executions of the action that may run at a time; the one key that every action needs.
+        max_queue_length: executions that may wait; ``executor.queue``'s unless set.
+        queue_timeout_seconds: how long one may wait; ``executor.queue``'s unless set; null: no limit.
+        execution_timeout_seconds: a run that takes longer is stopped; null: never.
+        group_by: parameters whose values make a group; each group has an order and a limit of its own.
+        priority: 0 to 10, for ``executor.emergency.close_below_priority``; it changes no order.
+        tags: for ``executor.emergency.close_tags``.
+        admission: Open; Hold accepts and starts nothing; Closed refuses new ones and runs what waits.
+        pool: which workers run it.
     """
 
     concurrency_limit: Annotated[Whole, Field(ge=1)]

@@ -66,10 +66,11 @@ class OperatorSettings(BaseModel):
     """Lease by which one replica leads."""
 
     lease_duration_seconds: int = Field(default=10, ge=2)
-    """Seconds after which a lease that is not renewed may be taken over."""
+    """Seconds after which a lease that is not renewed may be taken over: after a crash the next replica leads
+    within this time, after SIGTERM at once."""
 
     renew_deadline_seconds: float = Field(default=7.0, gt=0)
-    """Seconds after its last renewal for which a leader writes to the cluster; below the duration."""
+    """Seconds after its last renewal for which a leader writes to the cluster; below the duration. Its queues go on."""
 
     retry_seconds: float = Field(default=1.5, gt=0)
     """Seconds between attempts to take or renew the lease."""

@@ -202,9 +202,7 @@ def test_the_commands_of_the_how_to_do_what_it_says(leader: OperatorReplica, pla
     example = (REPOSITORY / "manifests/examples/executor-config.yaml").read_text(encoding="utf-8")
     place.run("apply", "--filename=-", stdin=example.replace("attune-system", place.name))
     how_to = (REPOSITORY / "docs/how-to/emergency.md").read_text(encoding="utf-8")
-    commands = [
-        shlex.split(line)[3:] for line in how_to.splitlines() if line.startswith("    kubectl -n attune-system")
-    ]
+    commands = [shlex.split(line)[3:] for line in how_to.splitlines() if line.startswith("kubectl -n attune-system")]
 
     told = {" ".join(command): place.run(*command) for command in commands if "--watch" not in command}
     assert len(told) == 8

@@ -11,6 +11,7 @@ from testbed.cluster.cli import app as cluster
 from testbed.cluster.errors import ClusterError
 from testbed.debian import PackageError
 from testbed.demo.cli import app as demo
+from testbed.docs.cli import app as docs
 from testbed.golang import GoError
 from testbed.images.cli import app as image
 from testbed.images.docker import DockerError
@@ -26,6 +27,7 @@ app.add_typer(cluster, name="cluster")
 app.add_typer(services, name="services")
 app.add_typer(image, name="image")
 app.add_typer(demo, name="demo")
+app.add_typer(docs, name="docs")
 app.add_typer(trial, name="try")
 
 

@@ -1,15 +1,12 @@
 """The operator's section of the configuration."""
 
-import re
-from pathlib import Path
-
 import pytest
 from pydantic import ValidationError
 
 from attune_executor.domain.emergency import Emergency
 from attune_executor.domain.maintenance import MaintenanceRules
 from attune_operator.resources import ExecutorRules, QueueDefaults
-from attune_operator.settings import OperatorSettings, ProgramSettings
+from attune_operator.settings import ProgramSettings
 
 
 @pytest.fixture
@@ -94,11 +91,3 @@ def test_what_is_no_list_of_namespaces_is_refused(monkeypatch: pytest.MonkeyPatc
 
     with pytest.raises(ValidationError, match=message):
         ProgramSettings.load()
-
-
-def test_the_how_to_for_installing_names_every_key() -> None:
-    page = Path(__file__).resolve().parents[3] / "docs/how-to/install.md"
-    named = re.findall(r"^\| `([A-Z_]+)` \|", page.read_text(encoding="utf-8"), re.MULTILINE)
-
-    keys = {name.upper() for name in OperatorSettings.model_fields}
-    assert {name.partition("__")[0] for name in named} == keys

@@ -1,0 +1,1 @@
+"""The documentation as a product: its pages, its site, what is generated, the runbook's counterparts."""

@@ -1,0 +1,30 @@
+"""The pages of reference are what the code says, and the code says something of everything."""
+
+from pathlib import Path
+
+import pytest
+
+from testbed.docs import configuration
+from testbed.docs.command_line import without_help
+from testbed.docs.generated import files
+from testbed.docs.inventory import openapi
+from testbed.docs.pages import Page
+
+
+@pytest.mark.parametrize("path", files(), ids=lambda path: path.name)
+def test_the_committed_page_is_the_generated_one(path: Path) -> None:
+    assert path.read_text(encoding="utf-8") == files()[path], "run `make generate`"
+
+
+def test_every_command_argument_and_option_says_what_it_is_for() -> None:
+    assert without_help() == []
+
+
+def test_every_key_of_the_configuration_says_what_it_is_for() -> None:
+    assert [each.path for each in configuration.every_key() if not each.meaning] == []
+
+
+def test_every_request_of_the_api_has_a_heading() -> None:
+    headings = {heading.text for heading in Page(next(path for path in files() if path.name == "http-api.md")).headings}
+    requests = {f"{method.upper()} {path}" for path, item in openapi()["paths"].items() for method in item}
+    assert requests <= headings
