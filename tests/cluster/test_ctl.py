@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from attune_executor.domain.maintenance import Task
 from testbed.attune.callers import EVERYTHING, caller_token
 from testbed.attune.cluster_view import ClusterView
 from testbed.attune.operators import OperatorReplica, Operators, until
@@ -105,6 +106,27 @@ def test_executions_are_submitted_seen_through_held_and_cancelled(program: Attun
     assert (again.returncode, "has ended before" in again.stderr) == (1, True)
     assert program.says("resume", "echo").endswith(": resumed\n")
     until(lambda: leader.queue("core.echo")["queue_length"] == 0, SOON, leader)
+
+
+def test_what_is_measured_is_shown_and_maintenance_is_run(program: Attune) -> None:
+    program.document("submit", "core.echo", "--count=3", "--wait", "--timeout=50")
+    (echo,) = program.document("throughput", "core.echo")["actions"]
+    assert (echo["total_enqueued"], echo["total_completed"], echo["last_5_minutes"]["succeeded"]) == (3, 3, 3)
+    assert sum(minute["accepted"] for minute in echo["minutes"]) == 3
+    assert "By the minute" in program.says("throughput", "echo")
+    assert program.document("throughput")["actions"][0]["last_hour"] == echo["last_hour"]
+
+    assert {task["task"]: task["enabled"] for task in program.document("maintenance")} == {
+        task.value: True for task in Task
+    }
+    said = program.says("maintenance", "run", "--all")
+    assert [line.split(":")[0] for line in said.splitlines()] == [task.value for task in Task]
+    unknown = program.run("maintenance", "run", "defragment")
+    assert (unknown.returncode, "snapshot-queues" in unknown.stderr) == (1, True)
+
+    silent = program.run("throughput", "--server=http://127.0.0.1:9")
+    assert (silent.returncode, "core.echo" in silent.stdout) == (0, True)
+    assert "policies' statuses alone" in silent.stderr
 
 
 def test_emergency_mode_is_shown_turned_on_and_undone(

@@ -3,8 +3,7 @@
 import asyncio
 import sys
 import uuid
-from collections.abc import AsyncGenerator, Iterable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from time import monotonic
@@ -16,8 +15,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from attune_operator.ctl.completion import policy_names
 from attune_operator.ctl.errors import CtlError, NotYetError, UsageError
-from attune_operator.ctl.executor_api import BusyError, ExecutorApi, Json
-from attune_operator.ctl.kubernetes_api import Kubernetes
+from attune_operator.ctl.executor_api import BusyError, ExecutorApi, Json, reached
 from attune_operator.ctl.options import Printing, Site, Way, takes
 from attune_operator.ctl.output import Output, show, show_document
 from attune_operator.ctl.submissions import (
@@ -108,7 +106,7 @@ async def _submit(
     site: Site, way: Way, body: Json, *, wait: bool, patience: float | None
 ) -> tuple[Sequence[Json], int]:
     """What became of the executions, and how many have not ended in time."""
-    async with _executor(site, way) as executor:
+    async with reached(site, way) as executor:
         outcomes = await _insist(executor, body)
         accepted = [outcome for outcome in outcomes if "id" in outcome]
         refused = [outcome for outcome in outcomes if "id" not in outcome]
@@ -159,14 +157,14 @@ async def _see_through(executor: ExecutorApi, ids: Sequence[int], patience: floa
 
 
 async def _get(site: Site, way: Way, ids: Iterable[int]) -> Sequence[Json]:
-    async with _executor(site, way) as executor:
+    async with reached(site, way) as executor:
         return [await executor.get(f"{EXECUTIONS}/{each}") for each in ids]
 
 
 async def _cancel(site: Site, way: Way, ids: Iterable[int]) -> tuple[Sequence[Json], Sequence[str]]:
     cancelled: list[Json] = []
     problems: list[str] = []
-    async with _executor(site, way) as executor:
+    async with reached(site, way) as executor:
         for each in ids:
             try:
                 cancelled.append(await executor.post(f"{EXECUTIONS}/{each}/cancel"))
@@ -176,15 +174,6 @@ async def _cancel(site: Site, way: Way, ids: Iterable[int]) -> tuple[Sequence[Js
                 # The others are to be cancelled all the same.
                 problems.append(str(error))
     return cancelled, problems
-
-
-@asynccontextmanager
-async def _executor(site: Site, way: Way) -> AsyncGenerator[ExecutorApi]:
-    async with (
-        Kubernetes.connect(site.context) as kubernetes,
-        ExecutorApi.connect(kubernetes, site, way) as executor,
-    ):
-        yield executor
 
 
 def _show(executions: Sequence[Json], output: Output) -> None:

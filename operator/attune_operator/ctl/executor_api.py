@@ -101,6 +101,13 @@ class ExecutorApi:
         raise refusal(status, answer)
 
 
+@asynccontextmanager
+async def reached(site: Site, way: Way) -> AsyncGenerator[ExecutorApi]:
+    """The executor, for a command that asks nobody else; raises CtlError."""
+    async with Kubernetes.connect(site.context) as kubernetes, ExecutorApi.connect(kubernetes, site, way) as executor:
+        yield executor
+
+
 def refusal(status: int, answer: Mapping[str, Any]) -> CtlError:
     """What an answer other than success means for the command."""
     text = str(answer.get("error", f"HTTP {status}"))

@@ -15,10 +15,10 @@ from textual.containers import VerticalScroll
 from textual.screen import Screen
 from textual.widgets import Footer, Static
 
+from attune_operator.ctl.bars import sparkline
 from attune_operator.ctl.errors import CtlError
 from attune_operator.ctl.top import detail
 from attune_operator.ctl.top.film import Film
-from attune_operator.ctl.top.rows import sparkline
 from attune_operator.ctl.top.world import Ask, Head
 from attune_operator.resources import ObjectKey
 

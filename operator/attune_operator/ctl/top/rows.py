@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Final, NamedTuple
 
+from attune_operator.ctl.bars import sparkline
 from attune_operator.ctl.queues import Queue, Severity, duration, shown
 from attune_operator.ctl.top.film import Film, Rates
 
-_BARS: Final = "▁▂▃▄▅▆▇█"
 _NOTHING: Final = "-"
 _TEN: Final = 10
 MARKS: Final = {Severity.FINE: " ", Severity.WARNING: "!", Severity.CRITICAL: "‼"}
@@ -91,13 +91,6 @@ def rows(film: Film, order: Order, *, reverse: bool, wanted: str) -> list[Row]:
     # Sorting is stable: among equals the names go on from A to Z.
     found.sort(key=lambda row: _figure(row, order), reverse=not reverse)
     return found
-
-
-def sparkline(course: Sequence[int], width: int) -> str:
-    """The last ``width`` values as bars: the highest of them is full, 0 is the lowest."""
-    last = course[-width:]
-    most = max(last, default=0)
-    return "".join(_BARS[-(-value * (len(_BARS) - 1) // most) if most else 0] for value in last).rjust(width)
 
 
 def rate(value: float | None) -> str:

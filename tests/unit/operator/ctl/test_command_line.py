@@ -24,7 +24,20 @@ from attune_operator.resources import ActionQueuePolicy
 
 MakePolicy = Callable[..., ActionQueuePolicy]
 HOW_TO = (Path(__file__).parents[4] / "docs" / "how-to" / "kubectl-attune.md").read_text(encoding="utf-8")
-COMMANDS = {"status", "top", "check", "capacity", "submit", "get", "cancel", "pause", "resume", "emergency"}
+COMMANDS = {
+    "status",
+    "top",
+    "check",
+    "capacity",
+    "submit",
+    "get",
+    "cancel",
+    "pause",
+    "resume",
+    "emergency",
+    "throughput",
+    "maintenance",
+}
 EXAMPLE = ["capacity", "--peak", "10000", "--duration", "5", "--slots", "10"]
 
 
@@ -49,7 +62,7 @@ def test_capacity_without_numbers_says_what_to_give() -> None:
 
 @pytest.mark.usefixtures("no_cluster")
 def test_without_a_cluster_commands_end_in_one_line() -> None:
-    for command in (["status"], ["get", "1"], ["pause", "echo"], ["emergency", "on"]):
+    for command in (["status"], ["get", "1"], ["pause", "echo"], ["emergency", "on"], ["maintenance"], ["throughput"]):
         result = CliRunner().invoke(app, command)
         assert result.exit_code == EXIT_UNREACHABLE, result.output
         assert result.stderr.startswith("attune: the kubeconfig cannot be used")
@@ -82,7 +95,7 @@ def test_the_how_to_shows_command_lines_that_exist() -> None:
     assert {words[0] for words in lines} == COMMANDS
     for words in lines:
         command = get_command(app)
-        while isinstance(command, TyperGroup):
+        while isinstance(command, TyperGroup) and words:
             command = command.commands[words.pop(0)]
         command.make_context(command.name, words)
 

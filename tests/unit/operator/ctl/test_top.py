@@ -6,7 +6,7 @@ from attune_operator.ctl.queues import Severity
 from attune_operator.ctl.top import detail
 from attune_operator.ctl.top.film import COURSE, Film, Rates
 from attune_operator.ctl.top.heading import heading
-from attune_operator.ctl.top.rows import Order, columns, rate, rows, sparkline
+from attune_operator.ctl.top.rows import Order, columns, rate, rows
 from attune_operator.resources import ExecutorConfig
 from unit.operator.ctl.top_world import NOW, MakePolicy, look, with_status
 
@@ -41,12 +41,6 @@ def test_a_course_is_bounded_and_forgotten_with_its_queue(make_policy: MakePolic
     assert film.course(echo.metadata.key) == list(range(COURSE, 2 * COURSE))
     film.take(look(at=500.0))
     assert film.course(echo.metadata.key) == []
-
-
-def test_sparklines_end_with_the_newest() -> None:
-    assert sparkline([], 4) == "    "
-    assert sparkline([0, 0], 4) == "  ▁▁"
-    assert sparkline([9, 0, 1, 50, 100], 4) == "▁▂▅█"
 
 
 def test_rates_have_decimals_where_they_tell() -> None:
