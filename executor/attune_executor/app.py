@@ -21,6 +21,7 @@ from attune_executor.adapters.postgres import (
     check_schema,
 )
 from attune_executor.adapters.token_file import FileAuthorizer
+from attune_executor.api.live import Declared, LiveQueues
 from attune_executor.api.rate_limit import SubmissionLimit
 from attune_executor.api.service import ExecutionService
 from attune_executor.assembly import ShardAssembly
@@ -33,7 +34,7 @@ from attune_executor.engine.checkup import Component, ExecutorCheckup
 from attune_executor.engine.every_shard import EveryShard
 from attune_executor.engine.shard_router import ShardRouter
 from attune_executor.engine.shared_shards import SharedShards
-from attune_executor.engine.views import EngineHealth
+from attune_executor.engine.views import EngineHealth, PoolSize
 from attune_executor.metrics.maintenance import MaintenanceCollector
 from attune_executor.metrics.meter import ExecutorMeter
 from attune_executor.ports.authorization import Authorizer
@@ -55,6 +56,7 @@ class Executor:
         authorizer: who may call the API; unless given, whoever ``api`` in the settings says.
         scaling: decisions of who scales the workers, where somebody does.
         collectors: of metrics that are to be shown with the executor's own.
+        declared: in which namespace and under which name an action's policy is declared, where policies have any.
 
     Raises:
         ConfigurationError: the settings say it in a way that cannot be read.
@@ -66,6 +68,7 @@ class Executor:
         authorizer: Authorizer | None = None,
         scaling: ScalingHistory | None = None,
         collectors: Sequence[Collector] = (),
+        declared: Declared | None = None,
     ) -> None:
         self._settings = settings
         self._meter = ExecutorMeter()
@@ -74,6 +77,7 @@ class Executor:
             authorizer or _authorizer(settings),
             self._submissions,
             scaling,
+            LiveQueues(self, scaling, declared),
             self._meter,
             (self._meter, MaintenanceCollector(self._tasks), *collectors),
             self._examine,
@@ -83,6 +87,7 @@ class Executor:
         self._opened = AsyncExitStack()
         self._shards: EveryShard | SharedShards | None = None
         self._service: ExecutionService | None = None
+        self._emergency = settings.emergency()
 
     async def start(self, before_serving: Callable[[], Coroutine[Any, Any, None]] | None = None) -> None:
         """Take the shards over and serve; returns once their engines turn and the API listens.
@@ -142,6 +147,7 @@ class Executor:
     async def set_emergency(self, emergency: Emergency | None) -> None:
         """Relax limits and close actions, or no longer; in force when this returns."""
         await self._require().set_emergency(emergency)
+        self._emergency = emergency
 
     def set_maintenance(self, rules: MaintenanceRules) -> None:
         """Change what maintenance does, from its next task on."""
@@ -162,6 +168,18 @@ class Executor:
             # Not `+=`, which would drop the idle ones.
             held.update(engine.held_by_worker(pool))
         return held
+
+    def pools(self) -> Mapping[str, PoolSize]:
+        """Pools of workers, as the shards that are here know them: workers answer to every shard alike."""
+        found: dict[str, PoolSize] = {}
+        for engine in self._require().engines.values():
+            for name, pool in engine.pools().items():
+                found[name] = max(pool, found.get(name, pool), key=lambda each: (each.slots, each.workers))
+        return found
+
+    def emergency(self) -> Emergency | None:
+        """What is relaxed and closed now; None where nothing is."""
+        return self._emergency
 
     def stats(self) -> Sequence[QueueStats]:
         """The latest picture of every queue."""

@@ -14,6 +14,7 @@ from attune_executor.adapters.rabbitmq import RequestIntake
 from attune_executor.api.app import create_api
 from attune_executor.api.certificate import ServedCertificate
 from attune_executor.api.checkup import Examine
+from attune_executor.api.live import LiveQueues
 from attune_executor.api.loopback import LoopbackGate
 from attune_executor.api.measured import MeasuredService
 from attune_executor.api.peers import PeerGate
@@ -36,6 +37,7 @@ class Public(NamedTuple):
         authorizer: who may call.
         submissions: how many requests that submit are taken.
         scaling: decisions of who scales the workers, where somebody does.
+        live: what those who watch are shown.
         meter: what this executor measures of itself.
         collectors: of the metrics that are shown.
         examine: looks into the executor for its health.
@@ -44,6 +46,7 @@ class Public(NamedTuple):
     authorizer: Authorizer
     submissions: SubmissionLimit
     scaling: ScalingHistory | None
+    live: LiveQueues
     meter: ExecutorMeter
     collectors: Sequence[Collector]
     examine: Examine
@@ -80,6 +83,7 @@ class Front:
             public.submissions,
             history=history,
             authorizer=public.authorizer,
+            live=public.live,
             scaling=public.scaling,
             collectors=public.collectors,
             examine=public.examine,
@@ -92,6 +96,8 @@ class Front:
         server = ApiServer(api, settings.host, settings.port, certificate)
         self._opened.push_async_callback(server.stop)
         await server.start()
+        # Ended before the server is stopped, which waits for those who watch.
+        self._opened.push_async_callback(_stop, asyncio.create_task(public.live.run(), name="live queues"))
         await self._take_in(service)
         checking = asyncio.create_task(OrderCheck(history.overtaken, public.meter).run(), name="order check")
         self._opened.push_async_callback(_stop, checking)

@@ -87,7 +87,7 @@ async def _run(settings: ProgramSettings, rules: ExecutorRules) -> None:
         replica = Replica(
             settings.operator,
             cluster,
-            lambda: Executor(settings, authorizer, decisions, collectors),
+            lambda: Executor(settings, authorizer, decisions, collectors, rulers.known),
             rules,
             rulers,
             decisions,

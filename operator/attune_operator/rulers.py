@@ -28,3 +28,8 @@ class Rulers:
         if self._by_action is None:
             raise RulersUnknownError("the policies are not known yet")
         return self._by_action.get(action_ref)
+
+    def known(self, action_ref: str) -> tuple[str, str] | None:
+        """Namespace and name of the policy that rules an action, as far as is known; for showing only."""
+        key = (self._by_action or {}).get(action_ref)
+        return None if key is None else (key.namespace, key.name)

@@ -13,11 +13,13 @@ import structlog
 from starlette.requests import HTTPConnection, Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from attune_executor.api.dashboard import PAGES
 from attune_executor.api.errors import ApiError, unavailable
 from attune_executor.ports.authorization import AuthorizationUnavailableError, Authorizer, Caller, Verb
 
-OPEN_PATHS: Final = frozenset({"/livez", "/readyz", "/openapi.json"})
-"""What a kubelet asks, which has no credentials, and what describes the API, which is no secret."""
+OPEN_PATHS: Final = frozenset({"/livez", "/readyz", "/openapi.json", *PAGES})
+"""What a kubelet asks, which has no credentials, what describes the API, and the dashboard without any figures: neither
+is a secret."""
 _CALLER: Final = "attune.caller"
 _SCHEME: Final = "bearer"
 _LONGEST_TOKEN: Final = 16 * 1024
@@ -87,6 +89,12 @@ class Guard:
                 what = "every action" if ref is None else f"action {ref!r}"
                 details = {"verb": verb.value} if ref is None else {"verb": verb.value, "action_ref": ref}
                 raise _forbidden(caller, f"{verb} executions of {what}", details)
+
+    async def permitted(self, request: Request, action_ref: str | None) -> tuple[str, Sequence[Verb]]:
+        """Who calls, and what they may do to the executions of an action; of every action, where it is None."""
+        caller = _caller(request)
+        answers = await asyncio.gather(*(_answer(self._authorizer.may(caller, verb, action_ref)) for verb in Verb))
+        return caller.name, [verb for verb, allowed in zip(Verb, answers, strict=True) if allowed]
 
     async def require_metrics(self, request: Request) -> None:
         """Return where the caller may read the metrics.

@@ -12,16 +12,21 @@ from attune_executor.api import errors
 from attune_executor.api.access import OPEN_PATHS, AuthenticationGate, Guard
 from attune_executor.api.body_limit import BodyLimit
 from attune_executor.api.checkup import Examine, checkup_router, examine_nothing
+from attune_executor.api.dashboard import dashboard_router
 from attune_executor.api.executions import EXECUTIONS, executions_router
 from attune_executor.api.listing import listing_router
 from attune_executor.api.maintenance import maintenance_router
+from attune_executor.api.live import AbsentQueues, LiveQueues
 from attune_executor.api.operations import operations_router
+from attune_executor.api.permissions import permissions_router
 from attune_executor.api.queues import queues_router
 from attune_executor.api.rate_limit import SubmissionGate, SubmissionLimit
 from attune_executor.api.requests import SubmissionMany, SubmissionOne
 from attune_executor.api.scaling import scaling_router
 from attune_executor.api.service import ExecutionService
+from attune_executor.api.stream import stream_router
 from attune_executor.api.throughput import throughput_router
+from attune_executor.api.waiting import waiting_router
 from attune_executor.ports.authorization import Authorizer
 from attune_executor.ports.history import ExecutionHistory
 from attune_executor.ports.scaling_history import ScalingHistory
@@ -62,14 +67,17 @@ def create_api(
     *,
     history: ExecutionHistory,
     authorizer: Authorizer,
+    live: LiveQueues | None = None,
     scaling: ScalingHistory | None = None,
     collectors: Iterable[Collector] = (),
     examine: Examine = examine_nothing,
 ) -> FastAPI:
     """The HTTP API in front of ``service``; unless ``submissions`` says otherwise, as fast as requests come.
 
+    ``live`` is what those who watch are shown, and whoever made it runs it; unless given, there is nothing to see.
     ``collectors`` add to the metrics of queues and process; ``examine`` looks into the executor for its health.
     """
+    live = live or LiveQueues(AbsentQueues())
     guard = Guard(authorizer)
     app = FastAPI(
         title="Attune executor",
@@ -84,6 +92,10 @@ def create_api(
     app.include_router(throughput_router(service, guard))
     app.include_router(checkup_router(examine, guard))
     app.include_router(maintenance_router(service, guard))
+    app.include_router(waiting_router(history, live, guard))
+    app.include_router(stream_router(live, guard))
+    app.include_router(permissions_router(guard))
+    app.include_router(dashboard_router())
     app.include_router(operations_router(service, guard, limits.turn_stall_seconds, collectors))
     if scaling is not None:
         app.include_router(scaling_router(scaling, guard))

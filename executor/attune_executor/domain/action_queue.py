@@ -13,6 +13,7 @@ from attune_executor.domain.rate_meter import RateMeter
 from attune_executor.domain.stats import QueueStats
 from attune_executor.domain.submission import Refusal, RefusalCode
 from attune_executor.domain.waiting_line import WaitingLine
+from attune_executor.domain.waiting_time import estimated_wait_seconds
 
 _MIN_RETRY_AFTER_SECONDS: Final = 1
 _MAX_RETRY_AFTER_SECONDS: Final = 60
@@ -121,14 +122,13 @@ class ActionQueue:
         group = self.groups.get(None)
         return 0 if group is None else max(0, len(group.waiting) - (self.last_order - queue_order))
 
-    def estimated_wait_seconds(self, position: int, now: float) -> float | None:
-        """When the execution at ``position`` may start: the work before it over the slots; None while unmeasured."""
-        average = self.load.average_seconds(now)
-        if average is None:
-            return None
-        wait = position * average / self.policy.concurrency
-        limit = self.policy.rate_limit
-        return wait if limit is None else max(wait, (position - 1) * limit.window_seconds / limit.max_executions)
+    def estimated_wait_seconds(self, position: int, now: float, slots: int | None = None) -> float | None:
+        """When the execution at ``position`` of its line may start; None while that cannot be told.
+
+        ``slots`` is what the workers can take at a time, where it is known.
+        """
+        limit = self.policy.concurrency if slots is None else min(slots, self.policy.concurrency)
+        return estimated_wait_seconds(position, limit, self.load.average_seconds(now), self.policy.rate_limit)
 
     def retry_after_seconds(self, now: float) -> int:
         """When a place in a full queue may be free: the time in which one execution leaves, within sensible bounds."""

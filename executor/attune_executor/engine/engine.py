@@ -21,7 +21,7 @@ from attune_executor.engine.maintenance import Maintenance
 from attune_executor.engine.operator_watch import OperatorWatch
 from attune_executor.engine.statistics import Statistics
 from attune_executor.engine.turn_loop import TurnLoop, TurnSettings
-from attune_executor.engine.views import EngineHealth, ExecutionView, UnavailableError
+from attune_executor.engine.views import EngineHealth, ExecutionView, PoolSize, UnavailableError
 from attune_executor.ports.broker import Broker, BrokerError
 from attune_executor.ports.clock import Clock
 from attune_executor.ports.journal import Journal, JournalError, Ownership, StoredExecution
@@ -195,6 +195,18 @@ class Engine:
         """Executions of this shard that each worker of a pool has; those that drain are left out."""
         return self._loop.manager.held_by_worker(pool)
 
+    def pools(self) -> dict[str, PoolSize]:
+        """The pools of workers that anybody spoke of, by name."""
+        return {
+            pool.name: PoolSize(
+                workers=sum(not worker.draining for worker in pool.workers.values()),
+                draining=sum(worker.draining for worker in pool.workers.values()),
+                slots=pool.slots,
+                held=sum(len(worker.held) for worker in pool.workers.values()),
+            )
+            for pool in self._loop.manager.pools()
+        }
+
     async def execution(self, execution_id: int) -> ExecutionView | None:
         """One execution, with its place in the queue while it waits; None where the id is unknown.
 
@@ -212,7 +224,8 @@ class Engine:
         position = queue.position(stored.group_key, stored.queue_order)
         if position == 0:
             return ExecutionView(stored, None, None)
-        return ExecutionView(stored, position, queue.estimated_wait_seconds(position, self._clock.now()))
+        slots = next((pool.slots for pool in self._loop.manager.pools() if pool.name == queue.policy.pool), None)
+        return ExecutionView(stored, position, queue.estimated_wait_seconds(position, self._clock.now(), slots))
 
     def tasks(self) -> Sequence[TaskReport]:
         """How the tasks of maintenance stand; none where this engine does not do them."""

@@ -36,6 +36,7 @@ class ListedExecution(NamedTuple):
     created: float
     started_at: float | None
     updated: float
+    group_key: str | None = None
 
 
 class HistoryPage(NamedTuple):

@@ -10,3 +10,7 @@ class ScalingHistory(Protocol):
     def newest_first(self, namespace: str | None, deployment: str | None) -> Sequence[Mapping[str, Any]]:
         """Entries as JSON shows them, of the Deployments of that namespace and name; None stands for any."""
         ...
+
+    def latest(self) -> Sequence[Mapping[str, Any]]:
+        """The newest entry of each Deployment."""
+        ...

@@ -3,33 +3,13 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from enum import IntEnum
 from typing import Any, Final
 
 from attune_executor.domain.policy import Admission
+from attune_executor.domain.thresholds import AGE_NOTES, LENGTH_NOTES, Severity
 from attune_operator.ctl.output import Grid
 from attune_operator.resources import ActionQueuePolicy, ConditionStatus, ConditionType, ObjectKey
 
-
-class Severity(IntEnum):
-    """How urgent a note is."""
-
-    FINE = 0
-    WARNING = 1
-    CRITICAL = 2
-
-
-LENGTH_NOTES: Final = (
-    (1000, Severity.CRITICAL, "emergency response"),
-    (500, Severity.CRITICAL, "add workers"),
-    (100, Severity.WARNING, "investigate load"),
-)
-"""The runbook's "Key Metrics to Track": above so many waiting executions. The first that applies counts."""
-AGE_NOTES: Final = (
-    (1800, Severity.CRITICAL, "oldest over 30 min: critical issue"),
-    (600, Severity.WARNING, "oldest over 10 min: check workers"),
-)
-"""The same for the seconds that the head of the queue has waited."""
 _STYLES: Final[Mapping[Severity, str]] = {Severity.WARNING: "yellow", Severity.CRITICAL: "bold red"}
 _NOTHING: Final = "-"
 

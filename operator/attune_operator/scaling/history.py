@@ -51,6 +51,10 @@ class DecisionHistory:
         ]
         return sorted(found, key=lambda entry: str(entry["time"]), reverse=True)
 
+    def latest(self) -> list[Mapping[str, Any]]:
+        """The newest entry of each Deployment that is scaled now."""
+        return [entries[-1] for key, entries in self._entries.copy().items() if key in self.current]
+
 
 def _entry(key: ObjectKey, decision: Decision, now: float) -> Mapping[str, Any]:
     return {

@@ -5,6 +5,7 @@ from math import ceil
 from typing import Any
 
 from attune_executor.domain.policy import Admission
+from attune_executor.domain.waiting_time import estimated_wait_seconds
 from attune_operator.resources import ActionQueuePolicyStatus, ExecutorConfigStatus, WorkersStatus
 from attune_operator.status.conditions import conditions
 from attune_operator.status.observation import PolicyObservation
@@ -75,7 +76,5 @@ def _estimated_wait_seconds(observation: PolicyObservation) -> int | None:
         ready = observation.deployment.ready if observation.deployment else 0
         slots = min(slots, ready * spec.workers.slots_per_worker)
     ahead = stats.queue_length + stats.active_count + 1 - slots
-    if ahead <= 0:
-        return 0
-    duration = stats.load.average_duration_seconds
-    return None if duration is None or slots == 0 else ceil(ahead * duration / slots)
+    wait = estimated_wait_seconds(ahead, slots, stats.load.average_duration_seconds)
+    return None if wait is None else ceil(wait)

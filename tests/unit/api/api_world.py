@@ -18,8 +18,10 @@ from attune_executor.adapters.memory import (
     MemoryQueueStatsRepository,
 )
 from attune_executor.api.app import create_api
+from attune_executor.api.live import LiveQueues
 from attune_executor.api.rate_limit import SubmissionLimit
 from attune_executor.api.settings import ApiSettings
+from attune_executor.domain.emergency import Emergency
 from attune_executor.domain.execution import ExecutionStatus
 from attune_executor.domain.policy import QueuePolicy
 from attune_executor.domain.records import Finished
@@ -56,6 +58,16 @@ class ApiWorld:
         )
 
 
+class OneEngine:
+    """An engine as those who watch see an executor; nobody declares an emergency."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.stats, self.policies, self.pools, self.health = engine.stats, engine.policies, engine.pools, engine.health
+
+    def emergency(self) -> Emergency | None:
+        return None
+
+
 @asynccontextmanager
 async def api_world(
     settings: ApiSettings | None = None,
@@ -82,6 +94,7 @@ async def api_world(
         submissions,
         history=MemoryExecutionHistory(store),
         authorizer=authorizer or EverybodyHere(),
+        live=LiveQueues(OneEngine(engine), clock=clock.now),
         examine=examine,
     )
     transport = httpx.ASGITransport(api, raise_app_exceptions=False)

@@ -34,6 +34,9 @@ class Decisions:
             if namespace in {None, "attune-system"} and deployment in {None, name}
         ]
 
+    def latest(self) -> Sequence[Mapping[str, Any]]:
+        return self.newest_first(None, None)[:2]
+
 
 async def get(scaling: ScalingHistory | None, query: str = "") -> httpx.Response:
     api = create_api(

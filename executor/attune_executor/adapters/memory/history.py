@@ -42,6 +42,7 @@ class MemoryExecutionHistory:
                     stored.created,
                     stored.started_at,
                     stored.updated,
+                    stored.group_key,
                 )
                 for stored in page
             ],

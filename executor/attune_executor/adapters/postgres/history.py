@@ -125,4 +125,5 @@ def _listed(row: asyncpg.Record) -> ListedExecution:
         row["created"],
         row["started_at"],
         row["updated"],
+        row["group_key"],
     )

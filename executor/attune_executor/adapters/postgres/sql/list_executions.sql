@@ -6,7 +6,7 @@
 -- index by status, because it would be written three times for each execution: instead at most $3 rows are looked at,
 -- and the caller goes on from there.
 SELECT
-    id, action, action_ref, status, attempt, worker,
+    id, action, action_ref, status, attempt, worker, group_key,
     extract(epoch FROM created)::float8 AS created,
     extract(epoch FROM started_at)::float8 AS started_at,
     extract(epoch FROM updated)::float8 AS updated

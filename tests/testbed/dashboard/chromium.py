@@ -1,0 +1,50 @@
+"""A Chromium for the tests: the machine's own, Debian's where there is apt-get, else the one that Playwright brings."""
+
+import shutil
+import subprocess
+import sys
+from collections.abc import Generator
+from contextlib import contextmanager
+
+from playwright.sync_api import Browser, Error, sync_playwright
+
+from testbed.debian import can_install, ensure_packages
+from testbed.progress import step
+
+_PROGRAMS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+_FLAGS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+
+
+@contextmanager
+def chromium() -> Generator[Browser]:
+    """A browser without a window and without a past; closed in the end."""
+    program = _program()
+    with sync_playwright() as playwright:
+        try:
+            browser = playwright.chromium.launch(executable_path=program, args=_FLAGS)
+        except Error:
+            if program:
+                raise
+            with step("Installing a Chromium by Playwright"):
+                subprocess.run([sys.executable, "-m", "playwright", "install", "chromium"], check=True)
+            browser = playwright.chromium.launch(args=_FLAGS)
+        try:
+            yield browser
+        finally:
+            browser.close()
+
+
+def _program() -> str | None:
+    """Which to start; None for Playwright's own."""
+    if not any(map(shutil.which, _PROGRAMS)) and can_install():
+        # The fonts too: without any, a page has no text.
+        ensure_packages(["chromium", "fonts-dejavu-core"])
+    return next(filter(None, map(shutil.which, _PROGRAMS)), None)
