@@ -15,8 +15,8 @@ from attune_executor.api.checkup import Examine, checkup_router, examine_nothing
 from attune_executor.api.dashboard import dashboard_router
 from attune_executor.api.executions import EXECUTIONS, executions_router
 from attune_executor.api.listing import listing_router
-from attune_executor.api.maintenance import maintenance_router
 from attune_executor.api.live import AbsentQueues, LiveQueues
+from attune_executor.api.maintenance import maintenance_router
 from attune_executor.api.operations import operations_router
 from attune_executor.api.permissions import permissions_router
 from attune_executor.api.queues import queues_router

@@ -165,22 +165,21 @@ async def test_depths_are_kept_while_nobody_watches(live: LiveQueues, monkeypatc
         assert [name async for name, _ in messages if name == "picture"] == []
 
 
-def wait_of(executor: Executor) -> float | None:
-    live = LiveQueues(executor)
-    live.advance()
-    return live._picture.queues["core.echo"]["estimated_wait_seconds"]
+async def wait_of(executor: Executor) -> float | None:
+    _, picture = await anext(following(LiveQueues(executor), 0))
+    return picture["queues"]["core.echo"]["estimated_wait_seconds"]
 
 
-def test_the_expected_wait_is_of_one_that_comes_now(executor: Executor) -> None:
+async def test_the_expected_wait_is_of_one_that_comes_now(executor: Executor) -> None:
     executor.workers["default"] = PoolSize(workers=1, draining=0, slots=1, held=1)
-    assert wait_of(executor) == (3 + 2 + 1 - 1) * 4.0 / 1
+    assert await wait_of(executor) == (3 + 2 + 1 - 1) * 4.0 / 1
     executor.workers["default"] = PoolSize(workers=0, draining=0, slots=0, held=0)
-    assert wait_of(executor) is None
+    assert await wait_of(executor) is None
     executor.workers.clear()
     executor.declared["core.echo"] = replace(POLICY, rate_limit=RateLimit(1, 60.0))
-    assert wait_of(executor) == (4 - 1) * 60.0
+    assert await wait_of(executor) == (4 - 1) * 60.0
     executor.declared["core.echo"] = replace(POLICY, admission=Admission.HOLD)
-    assert wait_of(executor) is None
+    assert await wait_of(executor) is None
 
 
 async def test_a_decision_finds_the_pool_of_another_namespace(executor: Executor) -> None:
