@@ -9,7 +9,7 @@ UV := $(CACHE)/tools/uv-$(UV_VERSION)/bin/uv
 RUN := PYTHONPATH=tests $(UV) run --frozen
 TESTBED := $(RUN) python -m testbed
 
-.PHONY: help demo bench chaos test test-full check format image cluster-up cluster-down services-up services-down generate docs docs-serve
+.PHONY: help demo deploy bench chaos test test-full check format image cluster-up cluster-down services-up services-down generate docs docs-serve
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  \033[1m%-14s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST) | { [ -t 1 ] && cat || sed 's/\x1b\[[0-9;]*m//g'; }
@@ -26,6 +26,9 @@ $(UV):
 
 demo: .venv ## The whole path on a real cluster: policies, bursts, scaling workers, a killed leader
 	@$(TESTBED) demo
+
+deploy: .venv ## A cluster with Attune on it, to look at and to try things on
+	@$(TESTBED) deploy
 
 bench: .venv ## How fast: Attune and five other systems, on this machine; BENCH="--size small --only a,b" for less
 	@$(RUN) python -m bench $(BENCH)

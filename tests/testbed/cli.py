@@ -6,6 +6,7 @@ from typing import Final
 import typer
 from rich.markup import escape
 
+from testbed.attune.cli import app as deploy
 from testbed.attune.processes import ProcessError
 from testbed.cluster.cli import app as cluster
 from testbed.cluster.errors import ClusterError
@@ -27,6 +28,7 @@ app.add_typer(cluster, name="cluster")
 app.add_typer(services, name="services")
 app.add_typer(image, name="image")
 app.add_typer(demo, name="demo")
+app.add_typer(deploy, name="deploy")
 app.add_typer(docs, name="docs")
 app.add_typer(trial, name="try")
 

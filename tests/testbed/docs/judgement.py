@@ -16,7 +16,7 @@ from testbed.docs.programs import PROGRAMS, mistake
 from testbed.docs.shell import command_lines
 from testbed.services.program import REPOSITORY
 
-USERS_OWN: Final = frozenset({"my-attune", "my-workers", "your-overlay", "policy.yaml"})
+USERS_OWN: Final = frozenset({"first-queue.yaml", "my-attune", "my-workers", "policy.yaml", "your-overlay"})
 """What the reader has and the project does not."""
 _EVERYBODYS: Final = frozenset(
     [

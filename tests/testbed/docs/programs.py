@@ -46,8 +46,12 @@ def mistake(words: Sequence[str]) -> str | None:
     except typer.Exit:
         return None
     except Exception as error:  # noqa: BLE001 - the parser's own errors have no public base class
-        return f"{' '.join(words)}: {getattr(error, 'message', error)}"
+        return f"{' '.join(words)}: {_said(error)}"
     return None
+
+
+def _said(error: Exception) -> str:
+    return getattr(error, "message", None) or str(error)
 
 
 def commands() -> list[tuple[str, TyperCommand | TyperGroup]]:
