@@ -1,16 +1,13 @@
 """`attune` against a real API server: what an SRE does in an incident, with a kubeconfig alone."""
 
 import json
-import os
-import subprocess
-import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from attune_executor.domain.maintenance import Task
+from testbed.attune.attune_program import Attune, apply_policy
 from testbed.attune.callers import EVERYTHING, caller_token
 from testbed.attune.cluster_view import ClusterView
 from testbed.attune.operators import OperatorReplica, Operators, until
@@ -20,48 +17,6 @@ pytestmark = pytest.mark.usefixtures("policies_crd")
 
 CALLER = "attune-caller"
 SOON = 20.0
-
-
-class Attune:
-    """The program with an environment of its own."""
-
-    def __init__(self, kubectl: Kubectl, namespace: str, environment: Mapping[str, str]) -> None:
-        inherited = {name: value for name, value in os.environ.items() if not name.startswith("ATTUNE_")}
-        kubeconfig = {"KUBECONFIG": str(kubectl.kubeconfig), "ATTUNE_OPERATOR_NAMESPACE": namespace}
-        self._environment = {**inherited, **kubeconfig, **environment}
-        self._context = [f"--context={kubectl.context}"] if kubectl.context else []
-
-    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        program = str(Path(sys.executable).with_name("attune"))
-        return subprocess.run(  # noqa: S603
-            [program, *arguments, *self._context],
-            env=self._environment,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
-
-    def says(self, *arguments: str) -> str:
-        """What it prints when all goes well."""
-        done = self.run(*arguments)
-        assert done.returncode == 0, f"{arguments}: {done.returncode}\n{done.stdout}{done.stderr}"
-        return done.stdout
-
-    def document(self, *arguments: str) -> Any:
-        return json.loads(self.says(*arguments, "--output=json"))
-
-
-def apply_policy(kubectl: Kubectl, namespace: str, name: str, action_ref: str, **spec: Any) -> None:
-    manifest = {
-        "apiVersion": "attune.io/v1alpha1",
-        "kind": "ActionQueuePolicy",
-        "metadata": {"name": name, "namespace": namespace},
-        "spec": {"actionRef": action_ref, "concurrency": 1, **spec},
-    }
-    kubectl.apply([manifest])
-    kubectl.run("wait", "aqp", name, f"--namespace={namespace}", "--for=condition=Ready", "--timeout=30s")
 
 
 @pytest.fixture

@@ -16,6 +16,8 @@ from testbed.docs.cli import app as docs
 from testbed.golang import GoError
 from testbed.images.cli import app as image
 from testbed.images.docker import DockerError
+from testbed.pictures.chromium import ChromiumError
+from testbed.pictures.cli import app as picture
 from testbed.progress import CONSOLE
 from testbed.services.cli import app as services
 from testbed.services.runner import NoRunnerError
@@ -30,10 +32,12 @@ app.add_typer(image, name="image")
 app.add_typer(demo, name="demo")
 app.add_typer(deploy, name="deploy")
 app.add_typer(docs, name="docs")
+app.add_typer(picture, name="picture")
 app.add_typer(trial, name="try")
 
 
 _EXPLAINED: Final = (
+    ChromiumError,
     ClusterError,
     DockerError,
     GoError,

@@ -81,24 +81,40 @@ class ExecutorApi:
         """The ``data`` of a GET."""
         return (await self._request("GET", path))["data"]
 
+    async def page(self, path: str) -> Json:
+        """The whole answer of a GET, with what stands beside ``data``."""
+        return await self._request("GET", path)
+
+    async def text(self, path: str) -> str:
+        """The text of a GET, whatever its status is."""
+        async with self._ask("GET", path) as response:
+            return await response.text(errors="replace")
+
     async def post(self, path: str, body: Mapping[str, Any] | None = None) -> Any:
         """The ``data`` of a POST; of a batch also where all of it was refused."""
         return (await self._request("POST", path, body))["data"]
 
     async def _request(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Json:
+        async with self._ask(method, path, body) as response:
+            answer = await _json(response)
+            status = response.status
+        if status < 400 or "data" in answer:  # noqa: PLR2004 - HTTP's own line between success and failure
+            return answer
+        raise refusal(status, answer)
+
+    @asynccontextmanager
+    async def _ask(
+        self, method: str, path: str, body: Mapping[str, Any] | None = None
+    ) -> AsyncGenerator[aiohttp.ClientResponse]:
         try:
             async with self._session.request(method, self._base + path, json=body) as response:
-                answer = await _json(response)
-                status = response.status
+                yield response
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             problem = self._tunnel.problem if self._tunnel else None
             if isinstance(problem, ForbiddenError):
                 raise problem from error
             reason = problem or error
             raise BusyError(f"the executor does not answer: {str(reason) or type(reason).__name__}") from error
-        if status < 400 or "data" in answer:  # noqa: PLR2004 - HTTP's own line between success and failure
-            return answer
-        raise refusal(status, answer)
 
 
 @asynccontextmanager

@@ -20,6 +20,9 @@ from attune_operator.ctl.errors import CtlError, ForbiddenError, NotFoundError, 
 FIELD_MANAGER: Final = "kubectl-attune"
 _SECONDS: Final = 15.0
 _CHUNK: Final = 500
+_TEXT_SECONDS: Final = 60.0
+LONGEST_LINE: Final = 256 * 1024
+"""Bytes."""
 _TOKEN_SECONDS: Final = 3600
 _FAREWELL: Final = aiohttp.ClientWSTimeout(ws_close=1.0)  # pyright: ignore[reportCallIssue] - made by attrs
 """How long the other end may take to say goodbye too."""
@@ -61,10 +64,11 @@ class Kubernetes:
         """An object; ``what`` says for people which."""
         return await self._request(f"get {what}", "GET", path)
 
-    async def list_all(self, what: str, path: str, selector: str = "") -> list[Json]:
-        """Objects, all of them; ``selector`` chooses by labels."""
+    async def list_all(self, what: str, path: str, selector: str = "", fields: str = "") -> list[Json]:
+        """Objects, all of them; ``selector`` chooses by labels, ``fields`` by fields."""
         items: list[Json] = []
-        query = [("limit", str(_CHUNK)), *([("labelSelector", selector)] if selector else [])]
+        chosen = (("labelSelector", selector), ("fieldSelector", fields))
+        query = [("limit", str(_CHUNK)), *((name, value) for name, value in chosen if value)]
         token = ""
         while True:
             page = await self._request(f"list {what}", "GET", path, [*query, *([("continue", token)] if token else [])])
@@ -128,6 +132,28 @@ class Kubernetes:
                 raise _silent(what, error) from error
             async with socket:
                 yield socket
+
+    async def lines(self, what: str, path: str, query: Sequence[tuple[str, str]] = ()) -> AsyncGenerator[str]:
+        """Lines of a text as they come, such as a container's log; one longer than `LONGEST_LINE` comes in pieces."""
+        try:
+            request = await self._client.param_serialize(
+                "GET", path, query_params=list(query), header_params={"Accept": "*/*"}, auth_settings=["BearerToken"]
+            )
+            response = await self._client.call_api(*request, _request_timeout=_TEXT_SECONDS)
+            if response.status >= 400:  # noqa: PLR2004 - HTTP's own line between success and failure
+                raise _refusal(f"get {what}", response.status, await response.read())
+            rest = b""
+            async for block in response.response.content.iter_chunked(LONGEST_LINE):
+                *whole, rest = (rest + block).split(b"\n")
+                for line in whole:
+                    yield line.decode(errors="replace")
+                if len(rest) >= LONGEST_LINE:
+                    yield rest.decode(errors="replace")
+                    rest = b""
+            if rest:
+                yield rest.decode(errors="replace")
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise _silent(f"get {what}", error) from error
 
     async def _request(
         self,

@@ -5,6 +5,7 @@ import typer
 from attune_operator.ctl.completion import kubectl_complete
 from attune_operator.ctl.emergency_commands import emergency
 from attune_operator.ctl.execution_commands import cancel, get, submit
+from attune_operator.ctl.incident.command import incident
 from attune_operator.ctl.looking import capacity_command, check, status
 from attune_operator.ctl.maintenance_commands import maintenance
 from attune_operator.ctl.measuring import throughput
@@ -12,7 +13,7 @@ from attune_operator.ctl.pausing import pause, resume
 from attune_operator.ctl.top.command import top
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
-for _command in (status, top, throughput, check, submit, get, cancel, pause, resume):
+for _command in (status, top, throughput, check, submit, get, cancel, pause, resume, incident):
     app.command()(_command)
 app.command("capacity")(capacity_command)
 app.add_typer(emergency, name="emergency")

@@ -23,6 +23,7 @@ from attune_operator.ctl.top.world import Ask, Head
 from attune_operator.resources import ObjectKey
 
 _BAD: Final = {"Ready": "False", "WorkersAvailable": "False", "Stuck": "True", "ScalingLimited": "True"}
+_NOT_SCALED: Final = "NotScaled"
 _COURSE: Final = 60
 
 
@@ -84,7 +85,7 @@ class QueueScreen(Screen[None]):
         now = datetime.now(UTC)
         table = _table("CONDITION", "STATUS", "SINCE", "REASON", "MESSAGE")
         for kind, status, *rest in detail.conditions(policy, now):
-            bad = _BAD.get(kind) == status or status == "Unknown"
+            bad = _BAD.get(kind) == status or (status == "Unknown" and rest[1] != _NOT_SCALED)
             table.add_row(*(Text(cell, "yellow" if bad else "") for cell in (kind, status, *rest)))
         self.query_one("#conditions", Static).update(table)
         self.query_one("#scaling", Static).update(_stack(Text("SCALING", "bold"), Text(detail.scaling(policy))))
@@ -112,7 +113,7 @@ def _head(head: Head, now: datetime) -> Table:
         table = _table("ID", "STATUS", "ACCEPTED", "STARTED", "ATTEMPT", "WORKER")
         for cells in detail.executions(found, now):
             table.add_row(*map(Text, cells))
-        parts += [Text(title, "bold"), table if found else Text("none", "dim")]
+        parts += [Text(title, "bold"), table if found else Text("none", "dim"), Text()]
     return _stack(*parts)
 
 

@@ -23,13 +23,16 @@ from attune_operator.ctl.top.world import World
 from attune_operator.resources import ObjectKey
 
 COLOURS: Final = {Severity.FINE: "", Severity.WARNING: "yellow", Severity.CRITICAL: "bold red"}
-_OF_THE_TABLE: Final = {"sort", "reverse", "filter", "unfilter", "open"}
+_SORT_KEYS: Final = " ".join(order.key for order in Order)
+_OF_THE_TABLE: Final = {"sort", "reverse", "filter", "unfilter"}
 _WIDTHS: Final = ((140, 24), (110, 14), (0, 8))
 """Columns of the terminal from which on the course of the depth has so many characters."""
 
 
 class QueueTable(DataTable[Text]):
     """The rows."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("enter", "select_cursor", "one queue")]
 
 
 class Top(App[None]):
@@ -50,12 +53,15 @@ class Top(App[None]):
     #filter { display: none; height: 3; }
     #filter.open { display: block; }
     DataTable > .datatable--header { text-style: bold; }
+    QueueTable > .datatable--cursor, QueueTable:focus > .datatable--cursor { background: $primary 40%; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
-        *(Binding(order.key, f"sort('{order.name}')", order.name.lower(), show=False) for order in Order),
+        *(
+            Binding(order.key, f"sort('{order.name}')", "sort", key_display=_SORT_KEYS, show=order is Order.DEPTH)
+            for order in Order
+        ),
         Binding("R", "reverse", "reverse", show=False),
         Binding("slash", "filter", "filter", key_display="/"),
-        Binding("enter", "open", "one queue"),
         Binding("p", "admit('HOLD')", "pause"),
         Binding("u", "admit('OPEN')", "resume"),
         Binding("question_mark", "help", "keys", key_display="?"),
@@ -78,7 +84,8 @@ class Top(App[None]):
     def compose(self) -> ComposeResult:
         """Heading, rows, filter, keys."""
         yield Static(id="heading")
-        yield QueueTable(cursor_type="row", zebra_stripes=True)
+        # The cursor lies under the row's colour, which says how urgent it is.
+        yield QueueTable(cursor_type="row", zebra_stripes=True, cursor_foreground_priority="renderable")
         yield Input(placeholder="part of an action's, policy's or namespace's name, or of a note", id="filter")
         yield Footer()
 
@@ -141,11 +148,7 @@ class Top(App[None]):
         self._close_filter()
 
     def on_data_table_row_selected(self) -> None:
-        """Enter, or a click on the row under the cursor."""
-        self.action_open()
-
-    def action_open(self) -> None:
-        """Go to the queue under the cursor."""
+        """Go to the queue under the cursor: Enter, or a click on it."""
         if key := self._under_cursor():
             self.push_screen(QueueScreen(self.film, key, self._world.head, self._interval))
 
@@ -202,7 +205,8 @@ class Top(App[None]):
     def _draw_rows(self) -> None:
         table = self._table()
         chosen = rows(self.film, self.order, reverse=self.reversed, wanted=self.wanted)
-        under, scrolled = self._under_cursor(), table.scroll_offset
+        # On the first row the cursor stays with the place, elsewhere with the queue.
+        under, scrolled = self._under_cursor() if table.cursor_row else None, table.scroll_offset
         width = next(width for least, width in _WIDTHS if self.size.width >= least)
         with self.batch_update():
             table.clear(columns=True)

@@ -37,6 +37,7 @@ COMMANDS = {
     "emergency",
     "throughput",
     "maintenance",
+    "incident",
 }
 EXAMPLE = ["capacity", "--peak", "10000", "--duration", "5", "--slots", "10"]
 
