@@ -30,6 +30,9 @@ _COURSE: Final = 60
 class QueueScreen(Screen[None]):
     """One queue, live, from the pictures that the table is made of.
 
+    Attributes:
+        key: its policy.
+
     Args:
         executions: a way to the executions of an action.
         interval: seconds between looks at them.
@@ -49,7 +52,7 @@ class QueueScreen(Screen[None]):
     ) -> None:
         super().__init__()
         self._film = film
-        self._key = key
+        self.key = key
         self._executions = executions
         self._interval = interval
 
@@ -70,13 +73,13 @@ class QueueScreen(Screen[None]):
 
     def _draw(self) -> None:
         look = self._film.latest
-        policy = look.policies.get(self._key)
-        queue = next((queue for queue in look.queues if queue.key == self._key), None)
+        policy = look.policies.get(self.key)
+        queue = next((queue for queue in look.queues if queue.key == self.key), None)
         if policy is None or queue is None:
-            self.query_one("#figures", Static).update(Text(f"Policy {self._key} is gone.", "bold red"))
+            self.query_one("#figures", Static).update(Text(f"Policy {self.key} is gone.", "bold red"))
             return
-        named = detail.figures(queue, self._film.rates(self._key))
-        course = sparkline(self._film.course(self._key), _COURSE).lstrip()
+        named = detail.figures(queue, self._film.rates(self.key))
+        course = sparkline(self._film.course(self.key), _COURSE).lstrip()
         title = Text.assemble((queue.action, "bold"), "  ", (course, "cyan"))
         figures = Table.grid(padding=(0, 2))
         for name, text in named:
@@ -92,7 +95,7 @@ class QueueScreen(Screen[None]):
 
     @work
     async def _follow(self) -> None:
-        policy = self._film.latest.policies.get(self._key)
+        policy = self._film.latest.policies.get(self.key)
         if policy is None:
             return
         shown = self.query_one("#executions", Static)

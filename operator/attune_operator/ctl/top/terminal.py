@@ -80,18 +80,21 @@ class Top(App[None]):
         self._interval = interval
         self._columns = columns(namespaces=namespaces)
         self._keys: list[ObjectKey] = []
+        self._heading = Static(id="heading")
+        # The cursor lies under the row's colour, which says how urgent it is.
+        self._table = QueueTable(cursor_type="row", zebra_stripes=True, cursor_foreground_priority="renderable")
+        self._filter = Input(placeholder="part of a name, or of a note such as paused", id="filter")
 
     def compose(self) -> ComposeResult:
         """Heading, rows, filter, keys."""
-        yield Static(id="heading")
-        # The cursor lies under the row's colour, which says how urgent it is.
-        yield QueueTable(cursor_type="row", zebra_stripes=True, cursor_foreground_priority="renderable")
-        yield Input(placeholder="part of an action's, policy's or namespace's name, or of a note", id="filter")
+        yield self._heading
+        yield self._table
+        yield self._filter
         yield Footer()
 
     def on_mount(self) -> None:
         """Show what is known, and begin to look."""
-        self._table().focus()
+        self._table.focus()
         self._draw()
         self._look_again()
         self.set_interval(1.0, self._draw_heading)
@@ -129,13 +132,12 @@ class Top(App[None]):
 
     def action_filter(self) -> None:
         """Ask for a filter."""
-        field = self.query_one("#filter", Input)
-        field.add_class("open")
-        field.focus()
+        self._filter.add_class("open")
+        self._filter.focus()
 
     def action_unfilter(self) -> None:
         """Show all again."""
-        self.query_one("#filter", Input).value = ""
+        self._filter.value = ""
         self._close_filter()
 
     def on_input_changed(self, event: Input.Changed) -> None:
@@ -158,8 +160,8 @@ class Top(App[None]):
 
     @work(group="admit", exclusive=True)
     async def action_admit(self, name: str) -> None:
-        """Pause or resume the queue under the cursor, if the user may and means it."""
-        key, wanted = self._under_cursor(), Admission[name]
+        """Pause or resume the queue that is meant, if the user may and confirms it."""
+        key, wanted = self._meant(), Admission[name]
         policy = self.film.latest.policies.get(key) if key else None
         if policy is None:
             return
@@ -179,17 +181,16 @@ class Top(App[None]):
             self.notify(str(error), severity="error")
 
     def _close_filter(self) -> None:
-        field = self.query_one("#filter", Input)
-        field.set_class(bool(field.value), "open")
-        self._table().focus()
+        self._filter.set_class(bool(self._filter.value), "open")
+        self._table.focus()
+
+    def _meant(self) -> ObjectKey | None:
+        """The queue that is shown in full, else the one under the cursor, which may move while another is shown."""
+        return self.screen.key if isinstance(self.screen, QueueScreen) else self._under_cursor()
 
     def _under_cursor(self) -> ObjectKey | None:
-        place = self._table().cursor_row
+        place = self._table.cursor_row
         return self._keys[place] if 0 <= place < len(self._keys) else None
-
-    def _table(self) -> QueueTable:
-        """The table, which may be below another screen."""
-        return self.screen_stack[0].query_one(QueueTable)
 
     def _draw(self) -> None:
         self._draw_heading()
@@ -200,10 +201,12 @@ class Top(App[None]):
             Text("   ").join(_labelled(name, text, COLOURS[line.severity]) for name, text in line.parts)
             for line in heading(self.film, monotonic(), self._place)
         ]
-        self.screen_stack[0].query_one("#heading", Static).update(Text("\n").join(lines))
+        self._heading.update(Text("\n").join(lines))
 
     def _draw_rows(self) -> None:
-        table = self._table()
+        table = self._table
+        if not table.is_attached:
+            return
         chosen = rows(self.film, self.order, reverse=self.reversed, wanted=self.wanted)
         # On the first row the cursor stays with the place, elsewhere with the queue.
         under, scrolled = self._under_cursor() if table.cursor_row else None, table.scroll_offset

@@ -113,6 +113,14 @@ async def test_one_queue_is_shown_with_its_executions(make_policy: MakePolicy) -
         await shown.until(lambda: isinstance(shown.top.screen, QueueScreen))
         for text in ("running core.b", "requested", "all is well", "nothing is scaled"):
             await shown.until_drawn(text)
+        # Meanwhile another queue has become the longest: the one that is shown is meant all the same.
+        longest = with_status(make_policy("c", actionRef="core.c"), queueLength=9000)
+        shown.world.now = look(*shown.world.now.policies.values(), longest)
+        await shown.until(lambda: shown.actions()[0] == "core.c")
+        await shown.press("p")
+        await shown.until(lambda: len(shown.top.screen_stack) == 3)
+        await shown.press("y")
+        await shown.until(lambda: shown.world.admitted == [("core.b", Admission.HOLD)])
         await shown.press("d", "escape")
         await shown.until(lambda: len(shown.top.screen_stack) == 1)
 
