@@ -111,7 +111,9 @@ def test_an_incident_is_kept_whole_and_without_credentials(crashing: ClusterView
     order = files["executor/execution-order/core.planted.tsv"].splitlines()
     assert [line.split("\t")[0] for line in order] == ["id", str(accepted["id"])]
     assert json.loads(files["executor/queue-stats/core.planted.json"])["queue_length"] == 1
-    assert "attune_queue_length" in files["executor/metrics.txt"] or "Metrics: " in files["README.txt"]
+    # The caller has no right to read metrics.
+    assert "Metrics: 'system:serviceaccount:" in files["README.txt"]
+    assert "executor/metrics.txt" not in files
     assert "OOM kills" in files["README.txt"]
 
     program.says("submit", "core.planted")

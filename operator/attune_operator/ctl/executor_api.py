@@ -21,6 +21,7 @@ SERVICE: Final = "attune-executor"
 _TIMEOUT: Final = aiohttp.ClientTimeout(total=30)
 _CONNECTIONS: Final = 4
 _NOT_FOUND: Final = 404
+_NOT_THE_PAGE: Final = frozenset({401, 403, _NOT_FOUND})
 
 Json: TypeAlias = dict[str, Any]
 
@@ -86,8 +87,10 @@ class ExecutorApi:
         return await self._request("GET", path)
 
     async def text(self, path: str) -> str:
-        """The text of a GET, whatever its status is."""
+        """The text of a GET, also of one that says by its status that it is not well, as readiness does."""
         async with self._ask("GET", path) as response:
+            if response.status in _NOT_THE_PAGE:
+                raise refusal(response.status, await _json(response))
             return await response.text(errors="replace")
 
     async def post(self, path: str, body: Mapping[str, Any] | None = None) -> Any:
