@@ -119,7 +119,7 @@ def _console(block: Block) -> list[str]:
 
 
 def _sql(block: Block) -> list[str]:
-    """Run by ``tests/integration/test_docs.py``."""
+    """Run on a migrated database by ``tests/integration/test_docs.py``."""
     del block
     return []
 
