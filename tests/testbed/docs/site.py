@@ -23,6 +23,8 @@ _HOME: Final = {"README.md": "index.md"}
 _SOURCE: Final = "source"
 _LINK: Final = re.compile(r"(?<!\\)(!?)\[([^\]]*)\]\(([^()\s]+)\)")
 _CODE: Final = re.compile(r"`[^`]+`")
+_SHIM: Final = "assets/iframe-worker.js"
+_SHIM_ELSEWHERE: Final = "https://unpkg.com/iframe-worker/shim"
 _EVERY: Final = "/*.md"
 
 
@@ -65,6 +67,19 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
         return f"{found[1]}[{found[2]}]({relative}{hash_}{anchor})"
 
     return "\n".join(_bars(line) for line in _LINK.sub(in_the_site, markdown).splitlines())
+
+
+def on_post_page(output: str, page: Page, config: MkDocsConfig) -> str:
+    """Have the theme's one script from elsewhere, by which the search works from a disk, be ours."""
+    del config
+    ours = posixpath.relpath(_SHIM, posixpath.dirname(page.file.dest_uri) or ".")
+    return output.replace(_SHIM_ELSEWHERE, ours)
+
+
+def on_post_template(output_content: str, template_name: str, config: MkDocsConfig) -> str:
+    """The same in what is no page: the one for addresses that are not there."""
+    del template_name, config
+    return output_content.replace(_SHIM_ELSEWHERE, f"/{_SHIM}")
 
 
 def _bars(line: str) -> str:
