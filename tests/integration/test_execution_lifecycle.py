@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import AsyncGenerator
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +50,17 @@ class Client:
 
     async def cancel(self, execution_id: int) -> int:
         return (await self._http.post(f"/executions/{execution_id}/cancel")).status_code
+
+    async def complete(self, execution_id: int) -> dict[str, Any]:
+        response = await self._http.post(f"/executions/{execution_id}/complete")
+        assert response.status_code == 200, response.text
+        return response.json()["data"]
+
+    async def purge(self, ref: str, expected: int) -> dict[str, Any]:
+        return (await self._http.post(f"/actions/{ref}/purge", json={"expected": expected})).json()
+
+    async def stuck(self, minutes: float) -> list[dict[str, Any]]:
+        return (await self._http.get("/executions/stuck", params={"minutes": minutes})).json()["data"]
 
     async def until(self, execution_id: int, *statuses: str, within_seconds: float = 20) -> dict[str, Any]:
         deadline = time.monotonic() + within_seconds
@@ -129,6 +141,43 @@ async def test_cancelling_what_waits_and_what_runs(started: Started, tmp_path: P
     assert not late.exists(), "it went on after it was cancelled"
     assert await client.cancel(running) == 409
     assert await client.cancel(10**9) == 404
+
+
+async def test_an_execution_that_is_stuck_is_found_and_completed_by_hand(started: Started, tmp_path: Path) -> None:
+    client = await started.run({SHELL: {"concurrency_limit": 1}})
+    late = tmp_path / "late"
+    stuck, last = await client.submit(SHELL, {"command": f"sleep 3; touch {late}; sleep 60"}, {"command": "true"})
+    running = await client.until(stuck, "running")
+    (found,) = await client.stuck(minutes=0)
+    assert (found["id"], found["worker"], found["status"]) == (stuck, running["worker"], "running")
+    began, updated = (datetime.fromisoformat(each) for each in (found["since"], running["updated"]))
+    assert abs(began - updated) < timedelta(seconds=1)
+    assert await client.stuck(minutes=10) == []
+    completed = await client.complete(stuck)
+    assert (completed["status"], completed["worker"]) == ("failed", running["worker"])
+    assert completed["result"] == {"error": "Execution stuck, manually failed by operator"}
+    # Its slot is free, and its worker stops: both within less than the command takes.
+    await client.until(last, "succeeded", within_seconds=NOTICED_SECONDS)
+    await asyncio.sleep(3)
+    assert not late.exists(), "its worker was not told to stop it"
+    assert (await client.look(stuck))["status"] == "failed"
+
+
+async def test_what_waits_for_an_action_is_purged(started: Started, database: asyncpg.Connection) -> None:
+    client = await started.run({SLEEP: {"concurrency_limit": 2}, ECHO: {"concurrency_limit": 1}})
+    running = await client.submit(SLEEP, *[{"seconds": 30}] * 2)
+    for execution_id in running:
+        await client.until(execution_id, "running")
+    for _ in range(3):
+        await client.submit(SLEEP, *[{"seconds": 30}] * 1000)
+    assert (await client.purge(SLEEP, expected=2000))["details"] == {"queue_length": 3000, "expected": 2000}
+    purged, (echoed,) = await asyncio.gather(client.purge(SLEEP, expected=3000), client.submit(ECHO, {}))
+    assert purged["data"] == {"action_ref": SLEEP, "cancelled": 3000, "remaining": 0, "up_to": 3002}
+    await client.until(echoed, "succeeded")
+    counted = await database.fetch(
+        "SELECT status, count(*), sum(attempt) FROM attune.execution WHERE action_ref = $1 GROUP BY status", SLEEP
+    )
+    assert {row["status"]: (row["count"], row["sum"]) for row in counted} == {"running": (2, 2), "cancelled": (3000, 0)}
 
 
 async def test_timeouts_in_the_queue_and_of_the_run(started: Started) -> None:

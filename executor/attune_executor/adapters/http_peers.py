@@ -8,23 +8,31 @@ from typing import Final, TypeVar
 
 import httpx
 
+from attune_executor.domain.execution import Ending
 from attune_executor.domain.maintenance import Task, TaskReport
-from attune_executor.domain.submission import Cancellation, ExecutionRequest, Receipt, Refusal
+from attune_executor.domain.purge import PurgeOrder, PurgeRefused, PurgeReport
+from attune_executor.domain.stuck import StuckExecution, StuckQuery
+from attune_executor.domain.submission import ExecutionRequest, Intervention, Receipt, Refusal
 from attune_executor.domain.throughput import Throughput
 from attune_executor.ports.peers import PeerError, Place
 from attune_executor.wire.peers import (
     CANCEL,
+    COMPLETE,
     MAINTENANCE,
     PLACE,
+    PURGE,
     RUN_MAINTENANCE,
+    STUCK,
     SUBMIT,
     THROUGHPUT,
     PeerMessageError,
-    decode_cancellation,
+    decode_intervention,
     decode_outcomes,
     decode_place,
+    decode_purged,
     decode_report,
     decode_reports,
+    decode_stuck,
     decode_throughput,
     encode,
 )
@@ -67,9 +75,21 @@ class HttpPeers:
             outcomes += answers
         return outcomes
 
-    async def cancel(self, url: str, execution_id: int) -> Cancellation:
-        """End an execution of a shard that is there."""
-        return await self._answer(url, CANCEL, execution_id, decode_cancellation)
+    async def cancel(self, url: str, execution_id: int) -> Intervention:
+        """Cancel an execution of a shard that is there."""
+        return await self._answer(url, CANCEL, execution_id, decode_intervention)
+
+    async def complete(self, url: str, execution_id: int, ending: Ending) -> Intervention:
+        """End an execution of a shard that is there, as ``ending`` says."""
+        return await self._answer(url, COMPLETE, (execution_id, ending), decode_intervention)
+
+    async def purge(self, url: str, order: PurgeOrder) -> PurgeReport | PurgeRefused | None:
+        """Cancel what waits for an action of a shard that is there; None where the action is unknown."""
+        return await self._answer(url, PURGE, order, decode_purged)
+
+    async def stuck(self, url: str, query: StuckQuery, shards: Sequence[int]) -> Sequence[StuckExecution]:
+        """Executions of shards that are there that nothing was heard of for long, the oldest first."""
+        return await self._answer(url, STUCK, (query, shards), decode_stuck)
 
     async def place(self, url: str, execution_id: int) -> Place:
         """Where an execution of a shard that is there waits."""

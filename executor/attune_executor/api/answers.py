@@ -10,6 +10,7 @@ from pydantic import BaseModel, Field
 
 from attune_executor.api.errors import ErrorBody
 from attune_executor.domain.stats import QueueStats
+from attune_executor.domain.stuck import StuckExecution as StuckOne
 from attune_executor.domain.submission import Receipt, Refusal, RefusalCode
 from attune_executor.engine.views import ExecutionView
 from attune_executor.ports import history
@@ -92,6 +93,43 @@ class ExecutionsAnswer(BaseModel):
 
     data: list[ListedExecution]
     next: int | None = Field(description="`after` for the next page; null on the last one.")
+
+
+class StuckExecution(BaseModel):
+    """An execution that holds a slot, and of which nothing was heard for long."""
+
+    id: int
+    action_ref: str
+    status: str = Field(description="scheduled where no worker has said that it runs, else running")
+    attempt: int = Field(description="How often it was dispatched.")
+    pool: str = Field(description="The worker pool that it was dispatched to.")
+    worker: str | None = Field(description="Who runs it or has it at hand; null where nobody is known to.")
+    since: datetime = Field(description="When it was dispatched, or began to run.")
+    last_heartbeat: datetime | None = Field(description="When that worker last answered; null where it does not.")
+    held: bool = Field(description="Whether a worker named it in its last heartbeat.")
+    cancelling: bool = Field(description="Whether its worker was told to stop it.")
+    times_out_at: datetime | None = Field(description="When its execution timeout ends it; null where it has none.")
+
+
+class StuckAnswer(BaseModel):
+    """Executions that are stuck, the oldest first."""
+
+    data: list[StuckExecution]
+
+
+class Purged(BaseModel):
+    """What a purge came to."""
+
+    action_ref: str
+    cancelled: int = Field(description="Executions that will not run.")
+    remaining: int = Field(description="How many of those that were meant wait still: go on with `up_to`.")
+    up_to: int = Field(description="The queue order of the last that was meant.")
+
+
+class PurgedAnswer(BaseModel):
+    """What a purge came to."""
+
+    data: Purged
 
 
 class Queue(BaseModel):
@@ -218,6 +256,23 @@ def listed(item: history.ListedExecution) -> dict[str, Any]:
         "created": moment(item.created),
         "started_at": moment(item.started_at),
         "updated": moment(item.updated),
+    }
+
+
+def stuck(item: StuckOne) -> dict[str, Any]:
+    """A stuck execution as JSON data."""
+    return {
+        "id": item.execution_id,
+        "action_ref": item.action_ref,
+        "status": item.status.value,
+        "attempt": item.attempt,
+        "pool": item.pool,
+        "worker": item.worker,
+        "since": moment(item.since),
+        "last_heartbeat": moment(item.last_heartbeat),
+        "held": item.held,
+        "cancelling": item.cancelling,
+        "times_out_at": moment(item.times_out_at),
     }
 
 

@@ -13,24 +13,28 @@ from attune_executor.api.access import OPEN_PATHS, AuthenticationGate, Guard
 from attune_executor.api.body_limit import BodyLimit
 from attune_executor.api.checkup import Examine, checkup_router, examine_nothing
 from attune_executor.api.dashboard import dashboard_router
+from attune_executor.api.ending import FailedByHand, SucceededByHand, ending_router
 from attune_executor.api.executions import EXECUTIONS, executions_router
 from attune_executor.api.listing import listing_router
 from attune_executor.api.live import AbsentQueues, LiveQueues
 from attune_executor.api.maintenance import maintenance_router
 from attune_executor.api.operations import operations_router
 from attune_executor.api.permissions import permissions_router
+from attune_executor.api.purging import PurgeWanted, purging_router
 from attune_executor.api.queues import queues_router
 from attune_executor.api.rate_limit import SubmissionGate, SubmissionLimit
 from attune_executor.api.requests import SubmissionMany, SubmissionOne
 from attune_executor.api.scaling import scaling_router
 from attune_executor.api.service import ExecutionService
 from attune_executor.api.stream import stream_router
+from attune_executor.api.stuck import stuck_router
 from attune_executor.api.throughput import throughput_router
 from attune_executor.api.waiting import waiting_router
 from attune_executor.ports.authorization import Authorizer
 from attune_executor.ports.history import ExecutionHistory
 from attune_executor.ports.scaling_history import ScalingHistory
 
+_READ_BY_HAND: Final = (SubmissionOne, SubmissionMany, FailedByHand, SucceededByHand, PurgeWanted)
 _NEVER_SENT: Final = ("HTTPValidationError", "ValidationError")
 _BEARER: Final = "bearer"
 _ERROR: Final = {"application/json": {"schema": {"$ref": "#/components/schemas/ErrorBody"}}}
@@ -86,7 +90,9 @@ def create_api(
         docs_url=None,  # the interactive pages load their scripts from the internet
         redoc_url=None,
     )
+    app.include_router(stuck_router(service, guard))
     app.include_router(executions_router(service, guard, limits.max_batch))
+    app.include_router(ending_router(service, guard))
     app.include_router(listing_router(history, guard))
     app.include_router(queues_router(service, guard))
     app.include_router(throughput_router(service, guard))
@@ -96,6 +102,7 @@ def create_api(
     app.include_router(stream_router(live, guard))
     app.include_router(permissions_router(guard))
     app.include_router(dashboard_router())
+    app.include_router(purging_router(service, guard))
     app.include_router(operations_router(service, guard, limits.turn_stall_seconds, collectors))
     if scaling is not None:
         app.include_router(scaling_router(scaling, guard))
@@ -114,7 +121,7 @@ def openapi_document(app: FastAPI) -> dict[str, Any]:
     if app.openapi_schema is None:
         document = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
         schemas = document["components"]["schemas"]
-        for model in (SubmissionOne, SubmissionMany):
+        for model in _READ_BY_HAND:
             schema = model.model_json_schema(ref_template="#/components/schemas/{model}")
             schema.pop("$defs", None)
             schemas[model.__name__] = schema

@@ -4,9 +4,12 @@ from collections.abc import Sequence
 from time import monotonic
 
 from attune_executor.api.service import ExecutionService
+from attune_executor.domain.execution import Ending
 from attune_executor.domain.maintenance import Task, TaskReport
+from attune_executor.domain.purge import PurgeOrder, PurgeRefused, PurgeReport
 from attune_executor.domain.stats import QueueStats
-from attune_executor.domain.submission import Cancellation, ExecutionRequest, Receipt, Refusal
+from attune_executor.domain.stuck import StuckExecution, StuckQuery
+from attune_executor.domain.submission import ExecutionRequest, Intervention, Receipt, Refusal
 from attune_executor.domain.throughput import Throughput
 from attune_executor.engine.views import EngineHealth, ExecutionView, UnavailableError
 from attune_executor.metrics.meter import ExecutorMeter
@@ -46,8 +49,8 @@ class MeasuredService:
         """One execution; raises UnavailableError."""
         return await self._service.execution(execution_id)
 
-    async def cancel(self, execution_id: int) -> Cancellation:
-        """End an execution that has not ended; raises UnavailableError."""
+    async def cancel(self, execution_id: int) -> Intervention:
+        """Keep an execution from running, or have its worker stop it; raises UnavailableError."""
         return await self._service.cancel(execution_id)
 
     async def maintenance(self) -> Sequence[TaskReport]:
@@ -57,6 +60,18 @@ class MeasuredService:
     async def run_maintenance(self, task: Task) -> TaskReport:
         """Have a task run now; raises UnavailableError."""
         return await self._service.run_maintenance(task)
+
+    async def complete(self, execution_id: int, ending: Ending) -> Intervention:
+        """End an execution as an operator says; raises UnavailableError."""
+        return await self._service.complete(execution_id, ending)
+
+    async def purge(self, order: PurgeOrder) -> PurgeReport | PurgeRefused | None:
+        """Cancel what waits for an action; None where it is unknown. Raises UnavailableError."""
+        return await self._service.purge(order)
+
+    async def stuck(self, query: StuckQuery) -> Sequence[StuckExecution]:
+        """Executions that nothing was heard of for long, the oldest first; raises UnavailableError."""
+        return await self._service.stuck(query)
 
     def health(self) -> EngineHealth:
         """Whether the engine turns."""

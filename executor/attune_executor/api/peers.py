@@ -11,26 +11,36 @@ from starlette.routing import Route, Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from attune_executor.api.body_limit import BodyLimit
+from attune_executor.domain.execution import Ending
 from attune_executor.domain.maintenance import Task, TaskReport
-from attune_executor.domain.submission import Cancellation, ExecutionRequest, Receipt, Refusal
+from attune_executor.domain.purge import PurgeOrder, PurgeRefused, PurgeReport
+from attune_executor.domain.stuck import StuckExecution, StuckQuery
+from attune_executor.domain.submission import ExecutionRequest, Intervention, Receipt, Refusal
 from attune_executor.domain.throughput import Throughput
 from attune_executor.engine.views import UnavailableError
 from attune_executor.ports.peers import Place
 from attune_executor.wire.peers import (
     CANCEL,
+    COMPLETE,
     MAINTENANCE,
     PEER_PATH,
     PLACE,
+    PURGE,
     RUN_MAINTENANCE,
+    STUCK,
     SUBMIT,
     THROUGHPUT,
     PeerMessageError,
+    decode_completion,
     decode_execution_id,
+    decode_purge_order,
     decode_ref,
     decode_requests,
+    decode_stuck_query,
     decode_task,
     encode,
     encode_outcomes,
+    encode_purged,
 )
 
 # Requests come in parts of half a megabyte, unless one alone is larger.
@@ -47,8 +57,16 @@ class ShardsHere(Protocol):
         """Accept or refuse."""
         ...
 
-    async def cancel_here(self, execution_id: int) -> Cancellation:
-        """End an execution."""
+    async def end_here(self, execution_id: int, ending: Ending | None) -> Intervention:
+        """Cancel an execution, or end it as ``ending`` says."""
+        ...
+
+    async def purge_here(self, order: PurgeOrder) -> PurgeReport | PurgeRefused | None:
+        """Cancel what waits for an action."""
+        ...
+
+    async def stuck_here(self, query: StuckQuery, shards: Sequence[int]) -> Sequence[StuckExecution]:
+        """Executions that nothing was heard of for long."""
         ...
 
     async def place_here(self, execution_id: int) -> Place:
@@ -96,7 +114,16 @@ def _router(here: ShardsHere) -> Router:
         return encode_outcomes(await here.submit_here(decode_requests(body)))
 
     async def cancel(body: bytes) -> bytes:
-        return encode(await here.cancel_here(decode_execution_id(body)))
+        return encode(await here.end_here(decode_execution_id(body), None))
+
+    async def complete(body: bytes) -> bytes:
+        return encode(await here.end_here(*decode_completion(body)))
+
+    async def purge(body: bytes) -> bytes:
+        return encode_purged(await here.purge_here(decode_purge_order(body)))
+
+    async def stuck(body: bytes) -> bytes:
+        return encode(await here.stuck_here(*decode_stuck_query(body)))
 
     async def place(body: bytes) -> bytes:
         return encode(await here.place_here(decode_execution_id(body)))
@@ -113,6 +140,9 @@ def _router(here: ShardsHere) -> Router:
     answers = {
         SUBMIT: submit,
         CANCEL: cancel,
+        COMPLETE: complete,
+        PURGE: purge,
+        STUCK: stuck,
         PLACE: place,
         THROUGHPUT: throughput,
         MAINTENANCE: maintenance,

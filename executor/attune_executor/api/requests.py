@@ -1,12 +1,12 @@
 """The body of a submission, from bytes to requests. Parameters stay the bytes they are: never parsed into objects."""
 
-import re
 from typing import Any, Final
 
-from msgspec import UNSET, DecodeError, Raw, Struct, UnsetType, ValidationError, json
+from msgspec import UNSET, Raw, Struct, UnsetType, ValidationError, json
 from pydantic import BaseModel, ConfigDict, Field
 
 from attune_executor.api.errors import invalid
+from attune_executor.api.json_body import decoded
 from attune_executor.domain.submission import ExecutionRequest
 from attune_executor.wire.requests import (
     KEY_PATTERN,
@@ -18,7 +18,6 @@ from attune_executor.wire.requests import (
     RequestedExecution,
     parameters_flaw,
 )
-from attune_executor.wire.storable import MAX_DEPTH
 
 
 class _Body(Struct, forbid_unknown_fields=True):
@@ -30,9 +29,6 @@ class _Body(Struct, forbid_unknown_fields=True):
     executions: list[RequestedExecution] | UnsetType = UNSET
 
 
-# msgspec ends its text with the path of the value, and names a field there that is missing or unknown.
-_PATH: Final = re.compile(r" - at `\$\.([^`]+)`$")
-_NAMED: Final = re.compile(r" field `([^`]+)`")
 _decoder: Final = json.Decoder(_Body)
 _key_decoder: Final = json.Decoder(Key)
 
@@ -78,14 +74,7 @@ def read_submission(body: bytes, header_key: str | None, max_batch: int) -> tupl
     Raises:
         ApiError: 422, naming the field.
     """
-    try:
-        parsed = _decoder.decode(body)
-    except ValidationError as error:
-        raise invalid(*_located(error)) from error
-    except (DecodeError, UnicodeDecodeError) as error:
-        raise invalid(f"The body is not valid JSON: {error}") from error
-    except RecursionError as error:
-        raise invalid(f"The body is nested too deeply: send parameters of at most {MAX_DEPTH} levels") from error
+    parsed = decoded(_decoder, body)
     if isinstance(parsed.executions, UnsetType):
         if isinstance(parsed.action_ref, UnsetType):
             raise invalid("Object missing required field `action_ref`, or `executions` for a batch", "action_ref")
@@ -127,10 +116,3 @@ def _checked_key(key: str | None) -> str | None:
         return _key_decoder.decode(json.encode(key))
     except ValidationError as error:
         raise invalid(f"Idempotency-Key: {error}", "Idempotency-Key") from error
-
-
-def _located(error: ValidationError) -> tuple[str, str | None]:
-    """What msgspec says, and the field that it speaks of."""
-    text = str(error)
-    names = [found[1] for found in (_PATH.search(text), _NAMED.search(text)) if found]
-    return text, ".".join(names) or None

@@ -3,9 +3,12 @@
 from collections.abc import Sequence
 from typing import Protocol
 
+from attune_executor.domain.execution import Ending
 from attune_executor.domain.maintenance import Task, TaskReport
+from attune_executor.domain.purge import PurgeOrder, PurgeRefused, PurgeReport
 from attune_executor.domain.stats import QueueStats
-from attune_executor.domain.submission import Cancellation, ExecutionRequest, Receipt, Refusal
+from attune_executor.domain.stuck import StuckExecution, StuckQuery
+from attune_executor.domain.submission import ExecutionRequest, Intervention, Receipt, Refusal
 from attune_executor.domain.throughput import Throughput
 from attune_executor.engine.views import EngineHealth, ExecutionView, UnavailableError
 from attune_executor.ports.history import HistoryPage, HistoryQuery
@@ -35,8 +38,20 @@ class ExecutionService(Protocol):
         """One execution; raises UnavailableError."""
         ...
 
-    async def cancel(self, execution_id: int) -> Cancellation:
-        """End an execution that has not ended; raises UnavailableError."""
+    async def cancel(self, execution_id: int) -> Intervention:
+        """Keep an execution from running, or have its worker stop it; raises UnavailableError."""
+        ...
+
+    async def complete(self, execution_id: int, ending: Ending) -> Intervention:
+        """End an execution as an operator says; raises UnavailableError."""
+        ...
+
+    async def purge(self, order: PurgeOrder) -> PurgeReport | PurgeRefused | None:
+        """Cancel what waits for an action; None where it is unknown. Raises UnavailableError."""
+        ...
+
+    async def stuck(self, query: StuckQuery) -> Sequence[StuckExecution]:
+        """Executions that nothing was heard of for long, the oldest first; raises UnavailableError."""
         ...
 
     async def maintenance(self) -> Sequence[TaskReport]:
@@ -76,7 +91,7 @@ class AbsentService:
         """Nothing is known."""
         raise UnavailableError(f"no engine runs here to know execution {execution_id}")
 
-    async def cancel(self, execution_id: int) -> Cancellation:
+    async def cancel(self, execution_id: int) -> Intervention:
         """Nothing is cancelled."""
         raise UnavailableError(f"no engine runs here to cancel execution {execution_id}")
 
@@ -87,6 +102,18 @@ class AbsentService:
     async def run_maintenance(self, task: Task) -> TaskReport:
         """Nothing is done."""
         raise UnavailableError(f"no engine runs here to do {task}")
+
+    async def complete(self, execution_id: int, ending: Ending) -> Intervention:
+        """Nothing is ended."""
+        raise UnavailableError(f"no engine runs here to have execution {execution_id} be {ending.status.value}")
+
+    async def purge(self, order: PurgeOrder) -> PurgeReport | PurgeRefused | None:
+        """Nothing is purged."""
+        raise UnavailableError(f"no engine runs here to purge {order.action_ref}")
+
+    async def stuck(self, query: StuckQuery) -> Sequence[StuckExecution]:
+        """Nothing is known."""
+        raise UnavailableError(f"no engine runs here to answer {query}")
 
     def health(self) -> EngineHealth:
         """It does not turn."""

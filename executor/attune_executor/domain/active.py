@@ -21,7 +21,8 @@ class Active:
         attempt: of the latest dispatch, from 1.
         failures: runs that did not succeed.
         confirmed: whether its dispatch is known to have reached the broker, or the worker.
-        since: when it was dispatched, or started, in Unix seconds.
+        since: when it was dispatched, or started, or taken over from an earlier owner, in Unix seconds.
+        updated: the same, but that taking over is no sign of life.
         cancel_at: when it was first to be stopped.
         retry_at: when it is dispatched again; None while it is with the broker or a worker.
         missing: roll calls in a row after which nobody held it though someone should.
@@ -32,6 +33,7 @@ class Active:
     pool: WorkerPool
     attempt: int
     since: float
+    updated: float
     failures: int = 0
     started: bool = False
     worker: str | None = None

@@ -14,10 +14,11 @@ from collections.abc import Iterator
 from attune_executor.domain.action_queue import ActionQueue
 from attune_executor.domain.admission import AdmissionControl
 from attune_executor.domain.emergency import Emergency
-from attune_executor.domain.execution import ExecutionStatus
-from attune_executor.domain.lines import Lines
+from attune_executor.domain.execution import Ending, ExecutionStatus
+from attune_executor.domain.lines import Lines, WaitingPlace
 from attune_executor.domain.load import LoadMeter
 from attune_executor.domain.policy import QueuePolicy
+from attune_executor.domain.purge import Purge, PurgeOrder, PurgeRefused, PurgeReport
 from attune_executor.domain.rate_meter import RateMeter
 from attune_executor.domain.records import Accepted, Finished, Started, ended
 from attune_executor.domain.restored import ActiveExecution, KnownAction, WaitingRun
@@ -25,7 +26,8 @@ from attune_executor.domain.roll_call import Patience, RollCall
 from attune_executor.domain.round_robin import RoundRobin
 from attune_executor.domain.slots import Slots
 from attune_executor.domain.standing import Standing, standing
-from attune_executor.domain.submission import Cancellation, ExecutionRequest, Receipt, Refusal
+from attune_executor.domain.stuck import StuckExecution, StuckQuery, stuck_executions
+from attune_executor.domain.submission import ExecutionRequest, Intervention, Receipt, Refusal
 from attune_executor.domain.timers import Due, Timers
 from attune_executor.domain.turn_draft import TurnDecision, TurnDraft
 from attune_executor.domain.worker_pool import WorkerPool
@@ -129,16 +131,29 @@ class ExecutionQueueManager:
         """Accept a request at the tail of its queue, or refuse it. ``execution_id`` is used up only on acceptance."""
         return self._admission.submit(self._by_ref.get(request.action_ref), request, execution_id, now)
 
-    def cancel(self, execution_id: int, action_id: int, key: str | None, queue_order: int, now: float) -> Cancellation:
+    def cancel(self, execution_id: int, place: WaitingPlace, now: float) -> Intervention:
         """Take an execution out of its line, or have its worker stop it."""
         if execution_id in self._slots.active:
             return self._slots.cancel(execution_id, now)
-        queue = self._by_id.get(action_id)
-        status = ExecutionStatus.CANCELLED
-        if queue is None or not self._lines.leave(queue, key, execution_id, queue_order, now, status):
-            return Cancellation.ENDED
-        self._draft.finished(ended(execution_id, 0, status, "cancelled", now))
-        return Cancellation.CANCELLED
+        ending = Ending.because(ExecutionStatus.CANCELLED, "cancelled")
+        waited = self._end_waiting(execution_id, place, ending, now)
+        return Intervention.CANCELLED if waited else Intervention.ENDED
+
+    def complete(self, execution_id: int, place: WaitingPlace, ending: Ending, now: float) -> Intervention:
+        """End an execution as an operator says, whether it waits or holds a slot, without waiting for its worker."""
+        if execution_id in self._slots.active:
+            return self._slots.complete(execution_id, ending, now)
+        waited = self._end_waiting(execution_id, place, ending, now)
+        return Intervention.COMPLETED if waited else Intervention.ENDED
+
+    def begin_purge(self, order: PurgeOrder) -> Purge | PurgeRefused | PurgeReport:
+        """Mean what waits for an action now, unless that is far more than the caller has seen."""
+        queue = self._by_ref.get(order.action_ref)
+        return PurgeReport(0, 0, 0) if queue is None else Purge.begin(order, queue)
+
+    def purge(self, purge: Purge, most: int, now: float) -> int:
+        """Cancel what waits, up to ``most`` in this turn; returns how much work that was."""
+        return self._lines.purge(purge, most, now)
 
     # Commands, what workers report
 
@@ -153,24 +168,18 @@ class ExecutionQueueManager:
         """
         return self._slots.completed(finished, now)
 
-    def notify_heartbeat(self, heartbeat: Heartbeat) -> None:
+    def notify_heartbeat(self, heartbeat: Heartbeat, now: float) -> None:
         """A worker is there, with its slots and what it holds."""
-        self._roll_call.heard(heartbeat)
+        self._roll_call.heard(heartbeat, now)
 
-    def notify_ended_elsewhere(
-        self, execution_id: int, now: float, place: tuple[int, str | None, int] | None = None
-    ) -> bool:
+    def notify_ended_elsewhere(self, execution_id: int, now: float, place: WaitingPlace | None = None) -> bool:
         """The journal holds a terminal status that this manager did not decide: free the slot or place, write nothing.
 
-        ``place`` is the action id, group key and queue order of one that may wait.
+        ``place`` is that of one that may wait.
         """
         if self._slots.ended_elsewhere(execution_id, now):
             return True
-        if place is None:
-            return False
-        action_id, key, queue_order = place
-        queue = self._by_id.get(action_id)
-        return queue is not None and self._lines.leave(queue, key, execution_id, queue_order, now, None)
+        return place is not None and self._leave(execution_id, place, now, None)
 
     # Commands, time
 
@@ -239,6 +248,10 @@ class ExecutionQueueManager:
         """Executions that each worker of a pool has; those that drain are left out."""
         return self._roll_call.held_by_worker(pool)
 
+    def stuck(self, query: StuckQuery, now: float) -> list[StuckExecution]:
+        """Executions that hold a slot and that nothing was heard of for long, the oldest first."""
+        return stuck_executions(self._slots.active, self._pools, query, now)
+
     def holds_slot(self, execution_id: int) -> bool:
         """Whether an execution is dispatched and not finished."""
         return execution_id in self._slots.active
@@ -248,3 +261,14 @@ class ExecutionQueueManager:
         position = self._by_id[accepted.action_id].position_from_tail(accepted.group_key, accepted.queue_order)
         status = ExecutionStatus.REQUESTED if position else ExecutionStatus.SCHEDULED
         return Receipt(accepted.execution_id, accepted.action_ref, status, position, duplicate=False)
+
+    def _end_waiting(self, execution_id: int, place: WaitingPlace, ending: Ending, now: float) -> bool:
+        """End an execution that holds no slot; False where it does not wait either."""
+        if not self._leave(execution_id, place, now, ending.status):
+            return False
+        self._draft.finished(ended(execution_id, 0, ending, now))
+        return True
+
+    def _leave(self, execution_id: int, place: WaitingPlace, now: float, status: ExecutionStatus | None) -> bool:
+        queue = self._by_id.get(place.action_id)
+        return queue is not None and self._lines.leave(queue, place, execution_id, now, status)

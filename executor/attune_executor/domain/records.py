@@ -1,11 +1,10 @@
 """What one turn writes to the journal, as rows, each execution in one of the lists at most."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from attune_executor.domain.execution import ExecutionStatus
+from attune_executor.domain.execution import Ending, ExecutionStatus
 from attune_executor.domain.rate_meter import RateMark
 
 
@@ -69,9 +68,9 @@ class Finished(NamedTuple):
     finished_at: float
 
 
-def ended(execution_id: int, attempt: int, status: ExecutionStatus, reason: str, now: float) -> Finished:
-    """What the executor itself says of how an execution ended."""
-    return Finished(execution_id, attempt, status, json.dumps({"error": reason}).encode(), None, None, now)
+def ended(execution_id: int, attempt: int, ending: Ending, now: float, worker: str | None = None) -> Finished:
+    """An execution that ended without a worker's report."""
+    return Finished(execution_id, attempt, ending.status, ending.result, worker, None, now)
 
 
 class RateMarks(NamedTuple):

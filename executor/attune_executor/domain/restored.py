@@ -40,7 +40,10 @@ class WaitingRun(NamedTuple):
 
 
 class ActiveExecution(NamedTuple):
-    """An execution that holds a slot; ``retry_at`` in Unix seconds, None where no delay is under way."""
+    """An execution that holds a slot.
+
+    ``retry_at`` in Unix seconds, None where no delay is under way; ``updated`` is when its row last changed.
+    """
 
     execution_id: int
     action_id: int
@@ -52,3 +55,4 @@ class ActiveExecution(NamedTuple):
     worker: str | None = None
     cancelling: bool = False
     retry_at: float | None = None
+    updated: float = 0.0

@@ -7,7 +7,7 @@ have stopped it. What is to be done about it is done by the slots.
 from dataclasses import dataclass
 
 from attune_executor.domain.active import MAX_WORKERS_LOST, Active
-from attune_executor.domain.execution import ExecutionStatus
+from attune_executor.domain.execution import Ending, ExecutionStatus
 from attune_executor.domain.policy import WorkerLost
 from attune_executor.domain.slots import Slots
 from attune_executor.domain.worker_pools import WorkerPools
@@ -37,7 +37,7 @@ class RollCall:
         self._pools = pools
         self._patience = patience
 
-    def heard(self, heartbeat: Heartbeat) -> None:
+    def heard(self, heartbeat: Heartbeat, now: float) -> None:
         """A worker is there, with its slots and what it holds."""
         pool = self._pools.named(heartbeat.pool)
         under_way: set[int] = set()
@@ -47,7 +47,7 @@ class RollCall:
                 under_way.add(execution_id)
                 # The journal does not say where it was dispatched to: after a rebuild the policy may name another pool.
                 self._slots.move(execution_id, active, pool)
-        self._pools.heard(heartbeat, under_way)
+        self._pools.heard(heartbeat, under_way, now)
 
     def held_by_worker(self, pool: str) -> dict[str, int]:
         """Executions that each worker of a pool has, as far as it has said so; those that drain are left out."""
@@ -93,14 +93,15 @@ class RollCall:
         if now - cancel_at < self._patience.cancel_seconds:
             self._slots.stop(execution_id, active, now)
         else:
-            self._slots.end(execution_id, active, ExecutionStatus.CANCELLED, "cancelled; no worker confirmed it", now)
+            reason = "cancelled; no worker confirmed it"
+            self._slots.end(execution_id, active, Ending.because(ExecutionStatus.CANCELLED, reason), now)
 
     def _hung(self, execution_id: int, active: Active, now: float) -> None:
         self._slots.tell_to_stop(execution_id, active)
         if not self._slots.runs_again(execution_id, active, now):
             timeout = active.queue.policy.execution_timeout_seconds or 0
             reason = f"ran longer than {timeout:g} s, and its worker did not stop it"
-            self._slots.end(execution_id, active, ExecutionStatus.TIMEOUT, reason, now)
+            self._slots.end(execution_id, active, Ending.because(ExecutionStatus.TIMEOUT, reason), now)
 
     def _lost(self, execution_id: int, active: Active, now: float) -> None:
         if active.queue.policy.retry.worker_lost is WorkerLost.RETRY:
@@ -108,6 +109,6 @@ class RollCall:
                 self._slots.dispatch_again(execution_id, active, now)
             else:
                 reason = f"worker lost: {MAX_WORKERS_LOST} workers were lost while they had this execution"
-                self._slots.end(execution_id, active, ExecutionStatus.FAILED, reason, now)
+                self._slots.end(execution_id, active, Ending.because(ExecutionStatus.FAILED, reason), now)
         elif not self._slots.runs_again(execution_id, active, now):
-            self._slots.end(execution_id, active, ExecutionStatus.FAILED, "worker lost", now)
+            self._slots.end(execution_id, active, Ending.because(ExecutionStatus.FAILED, "worker lost"), now)

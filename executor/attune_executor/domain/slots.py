@@ -6,11 +6,11 @@ what frees a slot is seen by the queue it belongs to.
 
 from attune_executor.domain.action_queue import ActionQueue, Group
 from attune_executor.domain.active import Active
-from attune_executor.domain.execution import ExecutionStatus
+from attune_executor.domain.execution import Ending, ExecutionStatus
 from attune_executor.domain.policy import WorkerLost
 from attune_executor.domain.records import Dispatched, Finished, Postponed, Started, ended
 from attune_executor.domain.restored import ActiveExecution
-from attune_executor.domain.submission import Cancellation
+from attune_executor.domain.submission import Intervention
 from attune_executor.domain.timers import Due, Timers
 from attune_executor.domain.turn_draft import CancelOrder, Handoff, TurnDraft
 from attune_executor.domain.worker_pool import WorkerPool
@@ -44,6 +44,7 @@ class Slots:
             self._pools.named(queue.policy.pool),
             row.attempt,
             since=now,
+            updated=row.updated,
             failures=row.failures,
             started=started,
             worker=row.worker,
@@ -65,14 +66,22 @@ class Slots:
 
     # What callers, workers and operators say
 
-    def cancel(self, execution_id: int, now: float) -> Cancellation:
+    def cancel(self, execution_id: int, now: float) -> Intervention:
         """Have the worker stop an execution that holds a slot, or end it where it waits to be retried."""
         active = self.active[execution_id]
-        if active.retry_at is not None or self._draft.dispatches_again(execution_id):
-            self.end(execution_id, active, ExecutionStatus.CANCELLED, "cancelled", now)
-            return Cancellation.CANCELLED
+        if not self._handed_over(execution_id, active):
+            self.end(execution_id, active, Ending.because(ExecutionStatus.CANCELLED, "cancelled"), now)
+            return Intervention.CANCELLED
         self.stop(execution_id, active, now)
-        return Cancellation.CANCELLING
+        return Intervention.CANCELLING
+
+    def complete(self, execution_id: int, ending: Ending, now: float) -> Intervention:
+        """End an execution that holds a slot as an operator says; whoever has it is told to stop, no more."""
+        active = self.active[execution_id]
+        if self._handed_over(execution_id, active):
+            self.tell_to_stop(execution_id, active)
+        self.end(execution_id, active, ending, now)
+        return Intervention.COMPLETED
 
     def started(self, started: Started, now: float) -> bool:
         """A worker began to run an execution; False where it holds no slot, or a newer attempt is under way."""
@@ -86,7 +95,7 @@ class Slots:
         active.started = True
         self.confirm(started.execution_id, active)
         active.worker = started.worker
-        active.since = now
+        active.since = active.updated = now
         active.missing = 0
         self._draft.started(started)
         self._draft.touch(active.queue, now)
@@ -141,7 +150,7 @@ class Slots:
 
     def dispatch(self, queue: ActionQueue, group: Group, execution_id: int, now: float) -> None:
         """Hand an execution that has just left its line to the pool."""
-        active = Active(queue, group, self._pools.named(queue.policy.pool), 1, since=now)
+        active = Active(queue, group, self._pools.named(queue.policy.pool), 1, since=now, updated=now)
         self._occupy(execution_id, active)
         self.publish_order += 1
         parameters = self._draft.first_dispatch(execution_id, self.publish_order)
@@ -160,7 +169,7 @@ class Slots:
         active.worker = None
         self.confirm(execution_id, active)
         active.retry_at = None
-        active.since = now
+        active.since = active.updated = now
         active.missing = 0
         self.publish_order += 1
         self._draft.dispatched(Dispatched(execution_id, active.attempt, self.publish_order, active.failures))
@@ -207,12 +216,15 @@ class Slots:
         """Whoever has this attempt, or an earlier one, is told to let go of it."""
         self._draft.cancels.append(CancelOrder(active.pool.name, execution_id, active.attempt))
 
-    def end(self, execution_id: int, active: Active, status: ExecutionStatus, reason: str, now: float) -> None:
-        """The executor itself says how it ended."""
-        attempt, worker = active.attempt, active.worker
-        active.queue.load.ended(now, status)
+    def end(self, execution_id: int, active: Active, ending: Ending, now: float) -> None:
+        """It ended, and no worker says so."""
+        active.queue.load.ended(now, ending.status)
         self._release(execution_id, active, now)
-        self._draft.finished(ended(execution_id, attempt, status, reason, now)._replace(worker=worker))
+        self._draft.finished(ended(execution_id, active.attempt, ending, now, active.worker))
+
+    def _handed_over(self, execution_id: int, active: Active) -> bool:
+        """Whether somebody may have it: it neither waits to be retried nor is about to be handed over again."""
+        return active.retry_at is None and not self._draft.dispatches_again(execution_id)
 
     def _occupy(self, execution_id: int, active: Active) -> None:
         self.active[execution_id] = active

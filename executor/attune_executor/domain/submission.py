@@ -27,13 +27,15 @@ class Receipt(NamedTuple):
     duplicate: bool
 
 
-class Cancellation(StrEnum):
-    """What a request to cancel an execution came to."""
+class Intervention(StrEnum):
+    """What a request to end an execution came to."""
 
     CANCELLED = "cancelled"
     """It waited, and will not run."""
     CANCELLING = "cancelling"
     """It is with a worker, which is told to stop it; it keeps its slot until it has stopped."""
+    COMPLETED = "completed"
+    """It ended as the caller says, and its slot is free."""
     ENDED = "ended"
     """It had reached a terminal status before."""
     UNKNOWN = "unknown"

@@ -5,7 +5,7 @@ proportion to how many wait, save the position of one of them, which counts chun
 """
 
 from array import array
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections import deque
 from collections.abc import Sequence
 from typing import Final
@@ -43,6 +43,12 @@ class WaitingLine:
         """When the head was accepted, in Unix seconds; the line must not be empty."""
         chunk = self._chunks[0]
         return chunk.created[chunk.head]
+
+    @property
+    def head_order(self) -> int:
+        """The queue order of the head; the line must not be empty."""
+        chunk = self._chunks[0]
+        return chunk.orders[chunk.head]
 
     def append(self, execution_id: int, queue_order: int, created: float) -> None:
         """Join at the tail; queue orders must ascend."""
@@ -88,17 +94,17 @@ class WaitingLine:
 
     def position(self, queue_order: int) -> int:
         """Place of the execution with this order: 1 is the head, 0 means that it does not wait here."""
-        found = self._find(queue_order)
-        if found is None:
-            return 0
-        chunk, index = found
+        return 0 if self._find(queue_order) is None else self.up_to(queue_order)
+
+    def up_to(self, queue_order: int) -> int:
+        """How many wait with this order or an earlier one."""
         before = 0
-        for earlier in self._chunks:
-            if earlier is chunk:
-                break
-            before += earlier.live
-        gone = chunk.ids[chunk.head : index].count(_GONE)
-        return before + index - chunk.head - gone + 1
+        for chunk in self._chunks:
+            if chunk.orders[-1] >= queue_order:
+                end = bisect_right(chunk.orders, queue_order, chunk.head)
+                return before + end - chunk.head - chunk.ids[chunk.head : end].count(_GONE)
+            before += chunk.live
+        return before
 
     def _tail(self) -> _Chunk:
         """The chunk that has a place for the next one."""

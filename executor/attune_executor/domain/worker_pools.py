@@ -12,6 +12,7 @@ class WorkerPools:
     def __init__(self) -> None:
         self._by_name: dict[str, WorkerPool] = {}
         self._of_worker: dict[str, str] = {}
+        self._heard_at: dict[str, float] = {}
         self._shards = 1
 
     def __iter__(self) -> Iterator[WorkerPool]:
@@ -38,8 +39,13 @@ class WorkerPools:
         """Where a worker last said that it is; None where it never did, or is lost."""
         return self._of_worker.get(worker)
 
-    def heard(self, heartbeat: Heartbeat, under_way: set[int]) -> None:
+    def heard_at(self, worker: str) -> float | None:
+        """When a worker last answered, in Unix seconds; None where it never did, or is lost."""
+        return self._heard_at.get(worker)
+
+    def heard(self, heartbeat: Heartbeat, under_way: set[int], now: float) -> None:
         """A worker answered; ``under_way`` are the executions that it holds in the attempt that holds a slot."""
+        self._heard_at[heartbeat.worker] = now
         self._of_worker[heartbeat.worker] = heartbeat.pool
         self.named(heartbeat.pool).heard(heartbeat, under_way)
 
@@ -48,6 +54,7 @@ class WorkerPools:
         for pool in self:
             for worker in pool.call_roll():
                 self._of_worker.pop(worker.name, None)
+                self._heard_at.pop(worker.name, None)
 
     def held(self) -> set[int]:
         """Executions that some worker holds."""

@@ -7,11 +7,13 @@ from typing import Final
 import structlog
 
 from attune_executor.domain.emergency import Emergency
-from attune_executor.domain.execution import TERMINAL
+from attune_executor.domain.execution import TERMINAL, Ending
 from attune_executor.domain.maintenance import MaintenanceRules, Task, TaskReport
 from attune_executor.domain.policy import QueuePolicy
+from attune_executor.domain.purge import PurgeOrder, PurgeRefused, PurgeReport
 from attune_executor.domain.stats import QueueStats
-from attune_executor.domain.submission import Cancellation, ExecutionRequest, Receipt, Refusal
+from attune_executor.domain.stuck import StuckExecution, StuckQuery
+from attune_executor.domain.submission import ExecutionRequest, Intervention, Receipt, Refusal
 from attune_executor.domain.throughput import Throughput, throughput
 from attune_executor.engine.checkup import Checkup, Component, PoolView
 from attune_executor.engine.completion_listener import CompletionListener
@@ -149,18 +151,51 @@ class Engine:
         if self._maintenance is not None:
             self._maintenance.rules = rules
 
-    async def cancel(self, execution_id: int) -> Cancellation:
+    async def cancel(self, execution_id: int) -> Intervention:
         """Keep an execution from running, or have its worker stop it; durable when this returns.
 
         Raises:
             UnavailableError: not known to be cancelled; try again.
         """
+        return await self._end(execution_id, None)
+
+    async def complete(self, execution_id: int, ending: Ending) -> Intervention:
+        """End an execution as an operator says, without waiting for its worker; durable when this returns.
+
+        Raises:
+            UnavailableError: not known to have ended; try again.
+        """
+        return await self._end(execution_id, ending)
+
+    async def _end(self, execution_id: int, ending: Ending | None) -> Intervention:
         stored = await self._stored(execution_id)
         if stored is None:
-            return Cancellation.UNKNOWN
+            return Intervention.UNKNOWN
         if stored.status in TERMINAL:
-            return Cancellation.ENDED
-        return await self._inbox.cancel(stored)
+            return Intervention.ENDED
+        return await self._inbox.end(stored, ending)
+
+    async def purge(self, order: PurgeOrder) -> PurgeReport | PurgeRefused | None:
+        """Cancel what waits for an action, and nothing that runs; durable when this returns. None: unknown action.
+
+        Raises:
+            UnavailableError: some may be cancelled, the others wait on; look, and ask again.
+        """
+        if not self._loop.serving:
+            raise UnavailableError(self._loop.detail)
+        if self._loop.manager.queue(order.action_ref) is None:
+            return None
+        return await self._inbox.purge(order)
+
+    async def stuck(self, query: StuckQuery) -> Sequence[StuckExecution]:
+        """Executions that hold a slot and that nothing was heard of for long, the oldest first, as they are now.
+
+        Raises:
+            UnavailableError: the queues are being rebuilt.
+        """
+        if not self._loop.serving:
+            raise UnavailableError(self._loop.detail)
+        return self._loop.manager.stuck(query, self._clock.now())
 
     def policies(self) -> dict[str, QueuePolicy]:
         """Declared policies by action."""

@@ -2,125 +2,17 @@
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any
 
 from attune_executor.domain.emergency import Emergency
+from attune_executor.domain.execution import Ending
 from attune_executor.domain.policy import QueuePolicy
-from attune_executor.domain.submission import Cancellation, ExecutionRequest, Receipt, Refusal
+from attune_executor.domain.purge import PurgeOrder, PurgeRefused, PurgeReport
+from attune_executor.domain.submission import ExecutionRequest, Intervention, Receipt, Refusal
+from attune_executor.engine.batch import Batch, EmergencyChange, EndRequest, PolicyChange, PurgeRequest, Submission
 from attune_executor.engine.views import UnavailableError
 from attune_executor.ports.broker import WorkerReport
 from attune_executor.ports.journal import OperatorChanges, StoredExecution
-
-_Answer = TypeVar("_Answer")
-
-
-@dataclass(slots=True)
-class Submission:
-    """Requests of one caller, answered together once their turn is committed."""
-
-    requests: Sequence[ExecutionRequest]
-    answer: asyncio.Future[Sequence[Receipt | Refusal]]
-
-    def answer_with(self, outcomes: Sequence[Receipt | Refusal]) -> None:
-        """Answer the caller, if it still listens."""
-        if not self.answer.done():
-            self.answer.set_result(outcomes)
-
-
-@dataclass(slots=True)
-class PolicyChange:
-    """A policy to declare for ``ref``, or to remove where ``policy`` is None."""
-
-    ref: str
-    policy: QueuePolicy | None
-    done: asyncio.Future[None]
-
-    def in_force(self) -> None:
-        """Tell the caller, if it still listens."""
-        if not self.done.done():
-            self.done.set_result(None)
-
-
-@dataclass(slots=True)
-class EmergencyChange:
-    """Emergency mode to begin or change, or to end where ``emergency`` is None."""
-
-    emergency: Emergency | None
-    done: asyncio.Future[None]
-
-    def in_force(self) -> None:
-        """Tell the caller, if it still listens."""
-        if not self.done.done():
-            self.done.set_result(None)
-
-
-@dataclass(slots=True)
-class CancelRequest:
-    """An open execution that a caller wants cancelled."""
-
-    execution: StoredExecution
-    answer: asyncio.Future[Cancellation]
-
-    def answer_with(self, outcome: Cancellation) -> None:
-        """Answer the caller, if it still listens."""
-        if not self.answer.done():
-            self.answer.set_result(outcome)
-
-
-@dataclass(slots=True)
-class Batch:
-    """The commands of one turn, in the order in which they are applied."""
-
-    policies: list[PolicyChange] = field(default_factory=list[PolicyChange])
-    emergencies: list[EmergencyChange] = field(default_factory=list[EmergencyChange])
-    operator_changes: list[OperatorChanges] = field(default_factory=list[OperatorChanges])
-    cancels: list[CancelRequest] = field(default_factory=list[CancelRequest])
-    reports: list[WorkerReport] = field(default_factory=list[WorkerReport])
-    submissions: list[Submission] = field(default_factory=list[Submission])
-
-    @property
-    def request_count(self) -> int:
-        """Requests of all submissions."""
-        return sum(len(submission.requests) for submission in self.submissions)
-
-    def declared(self) -> dict[str, QueuePolicy | None]:
-        """What the policy changes come to, by action: of several for one, the last."""
-        return {change.ref: change.policy for change in self.policies}
-
-    def idempotency_keys(self) -> list[str]:
-        """The keys that the requests name."""
-        return [
-            request.idempotency_key
-            for submission in self.submissions
-            for request in submission.requests
-            if request.idempotency_key is not None
-        ]
-
-    def answer_callers(
-        self, outcomes: Sequence[Sequence[Receipt | Refusal]], cancellations: Sequence[Cancellation]
-    ) -> None:
-        """Answer everyone who waits on this batch: it is committed.
-
-        Args:
-            outcomes: per submission, per request.
-            cancellations: per cancel.
-        """
-        for submission, outcome in zip(self.submissions, outcomes, strict=True):
-            submission.answer_with(outcome)
-        for request, cancellation in zip(self.cancels, cancellations, strict=True):
-            request.answer_with(cancellation)
-        for change in (*self.policies, *self.emergencies):
-            change.in_force()
-
-    def refuse_callers(self, error: Exception) -> None:
-        """Answer everyone who waits on this batch with ``error``."""
-        waiting: list[asyncio.Future[Any]] = [submission.answer for submission in self.submissions]
-        waiting += [change.done for change in (*self.policies, *self.emergencies)]
-        waiting += [request.answer for request in self.cancels]
-        for future in waiting:
-            if not future.done():
-                future.set_exception(error)
 
 
 class Inbox:
@@ -161,21 +53,33 @@ class Inbox:
 
     async def change_policy(self, ref: str, policy: QueuePolicy | None) -> None:
         """Queue a policy change and wait until it is in force."""
-        done = self._future(type(None))
+        done: asyncio.Future[None] = self._future()
         self._batch.policies.append(PolicyChange(ref, policy, done))
         await done
 
     async def change_emergency(self, emergency: Emergency | None) -> None:
         """Queue a change of emergency mode and wait until it is in force."""
-        done = self._future(type(None))
+        done: asyncio.Future[None] = self._future()
         self._batch.emergencies.append(EmergencyChange(emergency, done))
         await done
 
-    async def cancel(self, execution: StoredExecution) -> Cancellation:
-        """Queue a cancel and wait until what came of it is durable."""
-        answer = self._future(Cancellation)
-        self._batch.cancels.append(CancelRequest(execution, answer))
+    async def end(self, execution: StoredExecution, ending: Ending | None) -> Intervention:
+        """Queue a cancel, or an end as ``ending`` says, and wait until what came of it is durable."""
+        answer: asyncio.Future[Intervention] = self._future()
+        self._batch.ends.append(EndRequest(execution, ending, answer))
         return await answer
+
+    async def purge(self, order: PurgeOrder) -> PurgeReport | PurgeRefused:
+        """Queue a purge and wait until what came of it is durable; the turns go on meanwhile."""
+        answer: asyncio.Future[PurgeReport | PurgeRefused] = self._future()
+        self._batch.purges.append(PurgeRequest(order, answer))
+        return await answer
+
+    def go_on(self, purges: Sequence[PurgeRequest]) -> None:
+        """Queue what is left of purges before those that came meanwhile."""
+        if purges:
+            self._batch.purges[:0] = purges
+            self._wake.set()
 
     def operator_changed(self, changes: OperatorChanges) -> None:
         """Queue what an operator did by SQL."""
@@ -192,8 +96,7 @@ class Inbox:
         self._batch.reports[:0] = reports
         self._wake.set()
 
-    def _future(self, kind: type[_Answer]) -> asyncio.Future[_Answer]:
-        del kind
+    def _future(self) -> asyncio.Future[Any]:
         if self._closed is not None:
             raise self._closed
         self._wake.set()

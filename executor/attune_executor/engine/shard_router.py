@@ -8,11 +8,13 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Protocol, TypeVar
 
-from attune_executor.domain.execution import TERMINAL, ExecutionStatus
+from attune_executor.domain.execution import TERMINAL, Ending, ExecutionStatus
 from attune_executor.domain.maintenance import MAINTAINING_SHARD, Task, TaskReport
+from attune_executor.domain.purge import PurgeOrder, PurgeRefused, PurgeReport
 from attune_executor.domain.sharding import shard_of
 from attune_executor.domain.stats import QueueStats
-from attune_executor.domain.submission import Cancellation, ExecutionRequest, Receipt, Refusal
+from attune_executor.domain.stuck import StuckExecution, StuckQuery, oldest
+from attune_executor.domain.submission import ExecutionRequest, Intervention, Receipt, Refusal
 from attune_executor.domain.throughput import Throughput
 from attune_executor.engine.engine import Engine
 from attune_executor.engine.views import EngineHealth, ExecutionView, UnavailableError
@@ -92,29 +94,85 @@ class ShardRouter:
             return await where.submit(requests)
         return await _asked(self._peers.submit(where, requests))
 
-    async def cancel(self, execution_id: int) -> Cancellation:
+    async def cancel(self, execution_id: int) -> Intervention:
         """Keep an execution from running, or have its worker stop it; durable when this returns.
 
         Raises:
             UnavailableError: not known to be cancelled; try again.
         """
+        return await self._end(execution_id, None)
+
+    async def complete(self, execution_id: int, ending: Ending) -> Intervention:
+        """End an execution as an operator says, without waiting for its worker; durable when this returns.
+
+        Raises:
+            UnavailableError: not known to have ended; try again.
+        """
+        return await self._end(execution_id, ending)
+
+    async def _end(self, execution_id: int, ending: Ending | None) -> Intervention:
         stored = await self._stored(execution_id)
         if stored is None:
-            return Cancellation.UNKNOWN
+            return Intervention.UNKNOWN
         if stored.status in TERMINAL:
-            return Cancellation.ENDED
+            return Intervention.ENDED
         where = self._where(shard_of(stored.action_ref, self._count), here_only=False)
         if isinstance(where, Engine):
-            return await where.cancel(execution_id)
-        return await _asked(self._peers.cancel(where, execution_id))
+            return await _end_at(where, execution_id, ending)
+        if ending is None:
+            return await _asked(self._peers.cancel(where, execution_id))
+        return await _asked(self._peers.complete(where, execution_id, ending))
 
-    async def cancel_here(self, execution_id: int) -> Cancellation:
-        """The same for a shard that is here; raises UnavailableError where it is not."""
+    async def end_here(self, execution_id: int, ending: Ending | None) -> Intervention:
+        """Cancel, or end as ``ending`` says, where the shard is here; raises UnavailableError where it is not."""
         stored = await self._stored(execution_id)
         if stored is None:
-            return Cancellation.UNKNOWN
+            return Intervention.UNKNOWN
         where = self._where(shard_of(stored.action_ref, self._count), here_only=True)
-        return await where.cancel(execution_id) if isinstance(where, Engine) else Cancellation.UNKNOWN
+        return await _end_at(where, execution_id, ending) if isinstance(where, Engine) else Intervention.UNKNOWN
+
+    async def purge(self, order: PurgeOrder) -> PurgeReport | PurgeRefused | None:
+        """Cancel what waits for an action, and nothing that runs; durable when this returns. None: unknown action.
+
+        Raises:
+            UnavailableError: some may be cancelled, the others wait on; look, and ask again.
+        """
+        where = self._where(shard_of(order.action_ref, self._count), here_only=False)
+        if isinstance(where, Engine):
+            return await where.purge(order)
+        return await _asked(self._peers.purge(where, order))
+
+    async def purge_here(self, order: PurgeOrder) -> PurgeReport | PurgeRefused | None:
+        """The same for a shard that is here; raises UnavailableError where it is not."""
+        where = self._where(shard_of(order.action_ref, self._count), here_only=True)
+        return await where.purge(order) if isinstance(where, Engine) else None
+
+    async def stuck(self, query: StuckQuery) -> Sequence[StuckExecution]:
+        """Executions that hold a slot and that nothing was heard of for long, the oldest first, of every shard.
+
+        Raises:
+            UnavailableError: not every owner that may know of some answers.
+        """
+        asked = range(self._count) if query.action_ref is None else [shard_of(query.action_ref, self._count)]
+        parts: dict[Engine | str, list[int]] = {}
+        for shard in asked:
+            parts.setdefault(self._where(shard, here_only=False), []).append(shard)
+        answers = await asyncio.gather(
+            *(
+                where.stuck(query) if isinstance(where, Engine) else _asked(self._peers.stuck(where, query, shards))
+                for where, shards in parts.items()
+            )
+        )
+        return oldest((each for answer in answers for each in answer), query.limit)
+
+    async def stuck_here(self, query: StuckQuery, shards: Sequence[int]) -> Sequence[StuckExecution]:
+        """The same for shards that are here; raises UnavailableError where one of them is not."""
+        found: list[StuckExecution] = []
+        for shard in shards:
+            where = self._where(shard, here_only=True)
+            if isinstance(where, Engine):
+                found += await where.stuck(query)
+        return oldest(found, query.limit)
 
     async def execution(self, execution_id: int) -> ExecutionView | None:
         """One execution; its place in the queue is left out while nobody who can tell is reached.
@@ -235,6 +293,10 @@ class ShardRouter:
             return await self._find(execution_id)
         except JournalError as error:
             raise UnavailableError(str(error)) from error
+
+
+async def _end_at(engine: Engine, execution_id: int, ending: Ending | None) -> Intervention:
+    return await (engine.cancel(execution_id) if ending is None else engine.complete(execution_id, ending))
 
 
 async def _asked(answer: Awaitable[_Answer]) -> _Answer:

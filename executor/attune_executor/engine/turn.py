@@ -2,14 +2,19 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Final
 
+from attune_executor.domain.lines import WaitingPlace
+from attune_executor.domain.purge import Purge, PurgeRefused, PurgeReport
 from attune_executor.domain.queue_manager import ExecutionQueueManager, TurnDecision
 from attune_executor.domain.records import Accepted
-from attune_executor.domain.submission import Cancellation, ExecutionRequest, Receipt, Refusal
+from attune_executor.domain.submission import ExecutionRequest, Intervention, Receipt, Refusal
+from attune_executor.engine.batch import Batch, EndRequest, PurgeRequest
 from attune_executor.engine.id_allocator import IdAllocator
-from attune_executor.engine.inbox import Batch
 from attune_executor.ports.journal import JournalError, OperatorChanges, StoredExecution
 
+PURGED_IN_A_TURN: Final = 1000
+"""Executions that all purges together cancel in one turn: its commit takes some 20 ms, which others can wait."""
 _Outcome = Accepted | Receipt | Refusal
 
 
@@ -20,8 +25,10 @@ class Turn:
     decision: TurnDecision
     outcomes: Sequence[Sequence[Receipt | Refusal]]
     """Per submission of the batch, per request."""
-    cancellations: Sequence[Cancellation]
-    """Per cancel of the batch."""
+    interventions: Sequence[Intervention]
+    """Per request of the batch to end an execution."""
+    purges: Sequence[PurgeReport | PurgeRefused | None]
+    """Per purge of the batch; None where it goes on in the next turn."""
 
 
 def decide(
@@ -33,7 +40,7 @@ def decide(
     confirmed_order: int,
     now: float,
 ) -> Turn:
-    """Apply a batch: what is declared, then reports, which free slots, then cancels and requests; then fill the slots.
+    """Apply a batch: what is declared, reports, which free slots, what is to end, requests; then fill the slots.
 
     Args:
         manager: the queues; changed in place.
@@ -59,9 +66,10 @@ def decide(
         for finished in report.finished:
             manager.notify_completion(finished, now)
         if report.heartbeat is not None:
-            manager.notify_heartbeat(report.heartbeat)
+            manager.notify_heartbeat(report.heartbeat, now)
     manager.advance(now)
-    cancellations = [_cancel(manager, request.execution, now) for request in batch.cancels]
+    interventions = [_end(manager, request, now) for request in batch.ends]
+    purges = _purge(manager, batch.purges, now)
     by_key: dict[str, _Outcome] = {}
     outcomes = [
         [_submit(manager, request, known_keys, by_key, ids, now) for request in submission.requests]
@@ -71,7 +79,8 @@ def decide(
     return Turn(
         decision,
         [[_receipt(manager, outcome) for outcome in submission] for submission in outcomes],
-        cancellations,
+        interventions,
+        purges,
     )
 
 
@@ -102,7 +111,8 @@ def give_way(
             stored = first.get(row.idempotency_key or "")
             if stored is None:
                 raise JournalError("an execution was deleted while its idempotency key was used again")
-            manager.notify_ended_elsewhere(row.execution_id, now, (row.action_id, row.group_key, row.queue_order))
+            place = WaitingPlace(row.action_id, row.group_key, row.queue_order)
+            manager.notify_ended_elsewhere(row.execution_id, now, place)
             repeated[row.execution_id] = _repeated(manager, stored)
     handoffs = [handoff for handoff in turn.decision.handoffs if handoff.execution_id not in taken]
     return replace(
@@ -120,14 +130,33 @@ def give_way(
 
 def _heed(manager: ExecutionQueueManager, changes: OperatorChanges, now: float) -> None:
     for ended in changes.ended:
-        place = ended.action_id, ended.group_key, ended.queue_order
-        manager.notify_ended_elsewhere(ended.execution_id, now, place)
+        manager.notify_ended_elsewhere(ended.execution_id, now, ended.place)
     for action_id, enabled in changes.enabled.items():
         manager.set_enabled(action_id, enabled, now)
 
 
-def _cancel(manager: ExecutionQueueManager, execution: StoredExecution, now: float) -> Cancellation:
-    return manager.cancel(execution.execution_id, execution.action_id, execution.group_key, execution.queue_order, now)
+def _end(manager: ExecutionQueueManager, request: EndRequest, now: float) -> Intervention:
+    execution, ending = request.execution, request.ending
+    if ending is None:
+        return manager.cancel(execution.execution_id, execution.place, now)
+    return manager.complete(execution.execution_id, execution.place, ending, now)
+
+
+def _purge(
+    manager: ExecutionQueueManager, requests: Sequence[PurgeRequest], now: float
+) -> list[PurgeReport | PurgeRefused | None]:
+    """Begin what is new, and go on with all of them as far as one turn may."""
+    left = PURGED_IN_A_TURN
+    answers: list[PurgeReport | PurgeRefused | None] = []
+    for request in requests:
+        begun = request.purge or manager.begin_purge(request.order)
+        if isinstance(begun, Purge):
+            request.purge = begun
+            left -= manager.purge(begun, left, now)
+            answers.append(begun.report())
+        else:
+            answers.append(begun)
+    return answers
 
 
 def _submit(

@@ -15,10 +15,11 @@ import structlog
 from attune_executor.backoff import Backoff
 from attune_executor.domain.queue_manager import ExecutionQueueManager
 from attune_executor.domain.roll_call import Patience
+from attune_executor.engine.batch import Batch
 from attune_executor.engine.dispatcher import Dispatcher
 from attune_executor.engine.effects import Effects
 from attune_executor.engine.id_allocator import IdAllocator
-from attune_executor.engine.inbox import Batch, Inbox
+from attune_executor.engine.inbox import Inbox
 from attune_executor.engine.rebuild import rebuild
 from attune_executor.engine.statistics import Statistics
 from attune_executor.engine.turn import Turn, decide, give_way
@@ -203,7 +204,7 @@ class TurnLoop:
             # Someone ended it in the database between two turns: its slot is free for the next.
             self.manager.notify_ended_elsewhere(execution_id, now)
             self._inbox.wake()
-        batch.answer_callers(turn.outcomes, turn.cancellations)
+        self._inbox.go_on(batch.answer_callers(turn.outcomes, turn.interventions, turn.purges))
         self._statistics.turn_committed(turn.decision.changed)
         await self._effects.acknowledge(batch.reports)
         if roll_called:

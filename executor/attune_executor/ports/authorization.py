@@ -15,7 +15,7 @@ class Verb(StrEnum):
     LIST = "list"
     """Look at many."""
     DELETE = "delete"
-    """Cancel them."""
+    """End them: cancel, complete by hand, purge."""
 
 
 class Caller(NamedTuple):

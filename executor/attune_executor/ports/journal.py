@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
 
 from attune_executor.domain.execution import ExecutionStatus
+from attune_executor.domain.lines import WaitingPlace
 from attune_executor.domain.policy import QueuePolicy
 from attune_executor.domain.records import TurnRecord
 from attune_executor.domain.restored import ActiveExecution, KnownAction, WaitingRun
@@ -38,6 +39,11 @@ class EndedElsewhere(NamedTuple):
     action_id: int
     group_key: str | None
     queue_order: int
+
+    @property
+    def place(self) -> WaitingPlace:
+        """Where it waited, if it did."""
+        return WaitingPlace(self.action_id, self.group_key, self.queue_order)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +81,11 @@ class StoredExecution(NamedTuple):
     started_at: float | None
     updated: float
     group_key: str | None = None
+
+    @property
+    def place(self) -> WaitingPlace:
+        """Where it waits, if it does."""
+        return WaitingPlace(self.action_id, self.group_key, self.queue_order)
 
 
 class Committed(NamedTuple):

@@ -3,8 +3,11 @@
 from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
+from attune_executor.domain.execution import Ending
 from attune_executor.domain.maintenance import Task, TaskReport
-from attune_executor.domain.submission import Cancellation, ExecutionRequest, Receipt, Refusal
+from attune_executor.domain.purge import PurgeOrder, PurgeRefused, PurgeReport
+from attune_executor.domain.stuck import StuckExecution, StuckQuery
+from attune_executor.domain.submission import ExecutionRequest, Intervention, Receipt, Refusal
 from attune_executor.domain.throughput import Throughput
 
 
@@ -26,8 +29,20 @@ class Peers(Protocol):
         """Accept or refuse requests, in order, durably."""
         ...
 
-    async def cancel(self, url: str, execution_id: int) -> Cancellation:
-        """End an execution of a shard that is there."""
+    async def cancel(self, url: str, execution_id: int) -> Intervention:
+        """Cancel an execution of a shard that is there."""
+        ...
+
+    async def complete(self, url: str, execution_id: int, ending: Ending) -> Intervention:
+        """End an execution of a shard that is there, as ``ending`` says."""
+        ...
+
+    async def purge(self, url: str, order: PurgeOrder) -> PurgeReport | PurgeRefused | None:
+        """Cancel what waits for an action of a shard that is there; None where the action is unknown."""
+        ...
+
+    async def stuck(self, url: str, query: StuckQuery, shards: Sequence[int]) -> Sequence[StuckExecution]:
+        """Executions of shards that are there that nothing was heard of for long, the oldest first."""
         ...
 
     async def place(self, url: str, execution_id: int) -> Place:

@@ -5,14 +5,20 @@ from typing import Final, TypeVar
 
 from msgspec import DecodeError, Struct, msgpack
 
+from attune_executor.domain.execution import Ending
 from attune_executor.domain.maintenance import Task, TaskReport
-from attune_executor.domain.submission import Cancellation, ExecutionRequest, Receipt, Refusal
+from attune_executor.domain.purge import PurgeOrder, PurgeRefused, PurgeReport
+from attune_executor.domain.stuck import StuckExecution, StuckQuery
+from attune_executor.domain.submission import ExecutionRequest, Intervention, Receipt, Refusal
 from attune_executor.domain.throughput import Throughput
 from attune_executor.ports.peers import Place
 
 PEER_PATH: Final = "/peer/v1"
 SUBMIT: Final = f"{PEER_PATH}/submit"
 CANCEL: Final = f"{PEER_PATH}/cancel"
+COMPLETE: Final = f"{PEER_PATH}/complete"
+PURGE: Final = f"{PEER_PATH}/purge"
+STUCK: Final = f"{PEER_PATH}/stuck"
 PLACE: Final = f"{PEER_PATH}/place"
 THROUGHPUT: Final = f"{PEER_PATH}/throughput"
 MAINTENANCE: Final = f"{PEER_PATH}/maintenance"
@@ -30,10 +36,20 @@ class _Outcome(Struct, array_like=True):
     refusal: Refusal | None
 
 
+class _Purged(Struct, array_like=True):
+    report: PurgeReport | None
+    refused: PurgeRefused | None
+
+
 _requests: Final = msgpack.Decoder(list[ExecutionRequest])
 _outcomes: Final = msgpack.Decoder(list[_Outcome])
 _execution_id: Final = msgpack.Decoder(int)
-_cancellation: Final = msgpack.Decoder(Cancellation)
+_completion: Final = msgpack.Decoder(tuple[int, Ending])
+_intervention: Final = msgpack.Decoder(Intervention)
+_purge_order: Final = msgpack.Decoder(PurgeOrder)
+_purged: Final = msgpack.Decoder(_Purged)
+_stuck_query: Final = msgpack.Decoder(tuple[StuckQuery, list[int]])
+_stuck: Final = msgpack.Decoder(list[StuckExecution])
 _place: Final = msgpack.Decoder(Place)
 _ref: Final = msgpack.Decoder(str | None)
 _throughput: Final = msgpack.Decoder(list[Throughput])
@@ -72,9 +88,41 @@ def decode_execution_id(body: bytes) -> int:
     return _decoded(_execution_id, body)
 
 
-def decode_cancellation(body: bytes) -> Cancellation:
-    """What a cancel came to; raises PeerMessageError."""
-    return _decoded(_cancellation, body)
+def decode_completion(body: bytes) -> tuple[int, Ending]:
+    """An execution's id, and how it is to end; raises PeerMessageError."""
+    return _decoded(_completion, body)
+
+
+def decode_intervention(body: bytes) -> Intervention:
+    """What a request to end an execution came to; raises PeerMessageError."""
+    return _decoded(_intervention, body)
+
+
+def decode_purge_order(body: bytes) -> PurgeOrder:
+    """What is to be purged; raises PeerMessageError."""
+    return _decoded(_purge_order, body)
+
+
+def encode_purged(answer: PurgeReport | PurgeRefused | None) -> bytes:
+    """What a purge came to; None where the action is unknown."""
+    refused = isinstance(answer, PurgeRefused)
+    return msgpack.encode(_Purged(None, answer) if refused else _Purged(answer, None))
+
+
+def decode_purged(body: bytes) -> PurgeReport | PurgeRefused | None:
+    """What a purge came to; raises PeerMessageError."""
+    purged = _decoded(_purged, body)
+    return purged.report or purged.refused
+
+
+def decode_stuck_query(body: bytes) -> tuple[StuckQuery, list[int]]:
+    """Which executions to look for, in which shards; raises PeerMessageError."""
+    return _decoded(_stuck_query, body)
+
+
+def decode_stuck(body: bytes) -> Sequence[StuckExecution]:
+    """Executions that nothing was heard of for long; raises PeerMessageError."""
+    return _decoded(_stuck, body)
 
 
 def decode_place(body: bytes) -> Place:

@@ -20,7 +20,10 @@ GUARDED = [
     ("POST", "/api/v1/executions"),
     ("GET", "/api/v1/executions"),
     ("GET", "/api/v1/executions/1"),
+    ("GET", "/api/v1/executions/stuck"),
     ("POST", "/api/v1/executions/1/cancel"),
+    ("POST", "/api/v1/executions/1/complete"),
+    ("POST", f"/api/v1/actions/{REF}/purge"),
     ("GET", f"/api/v1/actions/{REF}/queue-stats"),
     ("GET", "/api/v1/queues"),
     ("GET", "/api/v1/throughput"),
@@ -138,6 +141,23 @@ async def test_a_batch_for_very_many_actions_does_not_flood_whoever_is_asked(gra
         assert authorizer.most_at_once <= 32
         granted.clear()
         assert (await submit(world, "caller", *refs)).status_code == 403
+
+
+async def test_ending_by_hand_needs_the_verb_for_it(world: ApiWorld) -> None:
+    await submit(world, "submitter", REF, REF)
+    asked = (("/api/v1/executions/1/complete", None), (f"/api/v1/actions/{REF}/purge", {"expected": 9}))
+    for path, body in asked:
+        refused = await ask(world, "POST", path, "submitter", body)
+        assert (refused.status_code, refused.json()["details"]["verb"]) == (403, "delete")
+        assert (await ask(world, "POST", path, "canceller", body)).status_code == 200
+    stuck = "/api/v1/executions/stuck"
+    for token, path, status in (
+        ("submitter", f"{stuck}?action_ref={REF}", 403),
+        ("lister", f"{stuck}?action_ref={REF}", 200),
+        ("lister", stuck, 403),
+        ("viewer", stuck, 200),
+    ):
+        assert (await ask(world, "GET", path, token)).status_code == status
 
 
 async def test_only_what_is_known_to_be_allowed_is_told_about(world: ApiWorld) -> None:

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from attune_executor.domain.submission import Cancellation
+from attune_executor.domain.submission import Intervention
 from attune_executor.engine.views import UnavailableError
 from unit.api.api_world import REF, ApiWorld, api_world
 
@@ -43,7 +43,7 @@ async def test_one_that_nobody_knows(world: ApiWorld) -> None:
 
 
 async def test_while_the_engine_is_away(world: ApiWorld, monkeypatch: pytest.MonkeyPatch) -> None:
-    async def cancel(execution_id: int) -> Cancellation:
+    async def cancel(execution_id: int) -> Intervention:
         raise UnavailableError(f"database away, cannot cancel {execution_id}")
 
     monkeypatch.setattr(world.engine, "cancel", cancel, raising=False)

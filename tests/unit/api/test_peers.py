@@ -9,8 +9,11 @@ from starlette.applications import Starlette
 
 from attune_executor.adapters.http_peers import HttpPeers
 from attune_executor.api.peers import PeerGate
+from attune_executor.domain.execution import Ending, ExecutionStatus
 from attune_executor.domain.maintenance import Task, TaskReport, TaskRun
-from attune_executor.domain.submission import Cancellation, ExecutionRequest, Receipt, Refusal
+from attune_executor.domain.purge import PurgeOrder, PurgeRefused, PurgeReport
+from attune_executor.domain.stuck import StuckExecution, StuckQuery
+from attune_executor.domain.submission import ExecutionRequest, Intervention, Receipt, Refusal
 from attune_executor.domain.throughput import MinuteTally, Tally, Throughput
 from attune_executor.ports.peers import PeerError, Place
 from attune_executor.wire.peers import SUBMIT
@@ -20,19 +23,34 @@ TALLY = Tally(accepted=3, succeeded=1, ran=1, run_seconds=0.5)
 RUN = TaskRun(Task.DELETE_EXECUTIONS, 1.5, 0.25, 12)
 REPORT = TaskReport(Task.DELETE_EXECUTIONS, RUN, 60.0, failure="why", failures=2, enabled=False)
 THROUGHPUT = Throughput("core.echo", 9, 7, 60.0, TALLY, TALLY, [MinuteTally(120, TALLY)])
+STUCK = StuckExecution(0, "", ExecutionStatus.RUNNING, 1, "default", "w", 1.5, None, True, False, 2.5)
 
 
 class Here:
     def __init__(self) -> None:
         self.cancelled: list[int] = []
+        self.completed: list[tuple[int, Ending]] = []
 
     async def submit_here(self, requests: Sequence[ExecutionRequest]) -> Sequence[Receipt | Refusal]:
         del requests
         raise NotImplementedError
 
-    async def cancel_here(self, execution_id: int) -> Cancellation:
+    async def end_here(self, execution_id: int, ending: Ending | None) -> Intervention:
+        if ending is not None:
+            self.completed.append((execution_id, ending))
+            return Intervention.COMPLETED
         self.cancelled.append(execution_id)
-        return Cancellation.CANCELLING
+        return Intervention.CANCELLING
+
+    async def purge_here(self, order: PurgeOrder) -> PurgeReport | PurgeRefused | None:
+        answers: dict[str, PurgeReport | PurgeRefused] = {
+            "purged": PurgeReport(3, 0, order.up_to or 7),
+            "longer": PurgeRefused(order.expected + 5),
+        }
+        return answers.get(order.action_ref)
+
+    async def stuck_here(self, query: StuckQuery, shards: Sequence[int]) -> Sequence[StuckExecution]:
+        return [STUCK._replace(action_ref=query.action_ref or "", execution_id=shard) for shard in shards]
 
     async def place_here(self, execution_id: int) -> Place:
         return Place(execution_id, None)
@@ -62,12 +80,20 @@ def peers(here: Here, secret: str, monkeypatch: pytest.MonkeyPatch) -> HttpPeers
 async def test_an_executor_of_the_same_database_is_answered(monkeypatch: pytest.MonkeyPatch) -> None:
     here = Here()
     asking = peers(here, "right", monkeypatch)
-    assert await asking.cancel(URL, 7) is Cancellation.CANCELLING
+    assert await asking.cancel(URL, 7) is Intervention.CANCELLING
     assert here.cancelled == [7]
     assert await asking.throughput(URL, None) == [THROUGHPUT]
     assert await asking.throughput(URL, "core.other") == []
     assert await asking.maintenance(URL) == [REPORT, TaskReport(Task.SNAPSHOT_QUEUES)]
     assert await asking.run_maintenance(URL, REPORT.task) == TaskReport(REPORT.task, running=True)
+    ending = Ending.because(ExecutionStatus.FAILED, "stuck")
+    assert await asking.complete(URL, 8, ending) is Intervention.COMPLETED
+    assert (here.cancelled, here.completed) == ([7], [(8, ending)])
+    assert await asking.purge(URL, PurgeOrder("purged", 3, 5)) == PurgeReport(3, 0, 5)
+    assert await asking.purge(URL, PurgeOrder("longer", 3)) == PurgeRefused(8)
+    assert await asking.purge(URL, PurgeOrder("unknown", 3)) is None
+    found = await asking.stuck(URL, StuckQuery(60.0, "purged"), [2, 5])
+    assert found == [STUCK._replace(action_ref="purged", execution_id=shard) for shard in (2, 5)]
     await asking.close()
 
 

@@ -3,11 +3,12 @@
 import pytest
 
 from attune_executor.domain.execution import ExecutionStatus
+from attune_executor.domain.lines import WaitingPlace
 from attune_executor.domain.policy import Admission, QueuePolicy, RetryPolicy, WorkerLost
 from attune_executor.domain.queue_manager import ExecutionQueueManager, TurnDecision
 from attune_executor.domain.records import Accepted, Finished, Started
 from attune_executor.domain.restored import ActiveExecution, KnownAction, WaitingRun
-from attune_executor.domain.submission import Cancellation, ExecutionRequest, Refusal, RefusalCode
+from attune_executor.domain.submission import ExecutionRequest, Intervention, Refusal, RefusalCode
 from attune_executor.domain.worker_pool import ROLL_CALLS_UNTIL_LOST
 from attune_executor.domain.workers import Heartbeat
 
@@ -26,7 +27,7 @@ class Driver:
 
     def heartbeat(self, *held: int, slots: int = 1000, draining: bool = False, worker: str = "w") -> None:
         self.manager.notify_heartbeat(
-            Heartbeat(worker, "default", slots, draining, [(execution_id, 1) for execution_id in held])
+            Heartbeat(worker, "default", slots, draining, [(execution_id, 1) for execution_id in held]), NOW
         )
 
     def submit(self, count: int = 1, ref: str | None = None) -> list[Accepted | Refusal]:
@@ -267,7 +268,7 @@ def roll_calls(manager: ExecutionQueueManager, count: int, *held: int, slots: in
     lost = 0
     for _ in range(count):
         lost += manager.call_roll(NOW)
-        manager.notify_heartbeat(Heartbeat("w", "default", slots, False, [(each, 1) for each in held]))
+        manager.notify_heartbeat(Heartbeat("w", "default", slots, False, [(each, 1) for each in held]), NOW)
     return lost
 
 
@@ -312,7 +313,7 @@ def in_a_deserted_pool(retry: RetryPolicy, *, started: bool = False) -> Driver:
     if started:
         driver.manager.notify_started(Started(101, 1, "w", NOW), NOW)
     driver.set_policy(QueuePolicy(concurrency=1, pool="gpu", retry=retry))
-    driver.manager.notify_heartbeat(Heartbeat("g", "gpu", 1, False, [(7, 1)]))
+    driver.manager.notify_heartbeat(Heartbeat("g", "gpu", 1, False, [(7, 1)]), NOW)
     for _ in range(ROLL_CALLS_UNTIL_LOST + 1):
         assert driver.manager.call_roll(NOW) == 0, "its worker may come back"
     return driver
@@ -374,9 +375,9 @@ def test_a_restored_execution_is_where_a_worker_has_it() -> None:
     manager.restore_active(ActiveExecution(109, 1, ExecutionStatus.RUNNING, 2, 5), NOW, confirmed=True)
     in_flight = {pool.name: pool.in_flight for pool in manager.pools()}
     assert (in_flight["default"], in_flight["gpu"]) == (1, 1)
-    manager.notify_heartbeat(Heartbeat("w", "default", 5, False, [(110, 1), (109, 1)]))
-    assert manager.cancel(109, 1, None, 9, NOW) is Cancellation.CANCELLING
-    manager.notify_heartbeat(Heartbeat("w", "default", 5, False, [(110, 1), (109, 2)]))
+    manager.notify_heartbeat(Heartbeat("w", "default", 5, False, [(110, 1), (109, 1)]), NOW)
+    assert manager.cancel(109, WaitingPlace(1, None, 9), NOW) is Intervention.CANCELLING
+    manager.notify_heartbeat(Heartbeat("w", "default", 5, False, [(110, 1), (109, 2)]), NOW)
     manager.call_roll(NOW)
     assert manager.close_turn(0, NOW).cancels == [("gpu", 109, 2), ("default", 109, 2)]
     assert {pool.name: pool.in_flight for pool in manager.pools()} == {"default": 2, "gpu": 0}

@@ -19,7 +19,7 @@ def stands(policy: QueuePolicy, slots: int = 0, submitted: int = 2, earlier: Que
     manager = ExecutionQueueManager()
     manager.set_policy(1, REF, earlier or policy, NOW)
     if slots:
-        manager.notify_heartbeat(Heartbeat("w", "default", slots, draining=False, held=()))
+        manager.notify_heartbeat(Heartbeat("w", "default", slots, draining=False, held=()), NOW)
     for number in range(submitted):
         manager.submit(ExecutionRequest(REF, b"{}"), number + 1, NOW)
     manager.set_policy(1, REF, policy, NOW)

@@ -1,6 +1,7 @@
 """What came and what ended in the last minutes: every end in its column, every minute for as long as people look."""
 
 from attune_executor.domain.execution import ExecutionStatus
+from attune_executor.domain.lines import WaitingPlace
 from attune_executor.domain.load import LoadMeter, Minute
 from attune_executor.domain.policy import QueuePolicy
 from attune_executor.domain.queue_manager import ExecutionQueueManager
@@ -17,7 +18,7 @@ POLICY = QueuePolicy(concurrency=2, queue_timeout_seconds=120, peak_window_secon
 
 def begin(count: int) -> tuple[ExecutionQueueManager, list[Accepted]]:
     manager = ExecutionQueueManager()
-    manager.notify_heartbeat(Heartbeat("w", "default", 10, False, []))
+    manager.notify_heartbeat(Heartbeat("w", "default", 10, False, []), NOON)
     manager.set_policy(1, REF, POLICY, NOON)
     rows = [manager.submit(ExecutionRequest(REF, b"{}"), number, NOON) for number in range(1, count + 1)]
     manager.close_turn(0, NOON)
@@ -39,8 +40,8 @@ def test_every_end_is_in_its_own_column() -> None:
     # Two run and five wait: one of them is cancelled, one ended by SQL, the rest time out.
     end(manager, 1, ExecutionStatus.SUCCEEDED, NOON + 10, 4.0)
     end(manager, 2, ExecutionStatus.FAILED, NOON + 10, 2.0)
-    manager.cancel(7, 1, None, rows[6].queue_order, NOON + 10)
-    manager.notify_ended_elsewhere(6, NOON + 10, (1, None, rows[5].queue_order))
+    manager.cancel(7, WaitingPlace(1, None, rows[6].queue_order), NOON + 10)
+    manager.notify_ended_elsewhere(6, NOON + 10, WaitingPlace(1, None, rows[5].queue_order))
     manager.advance(NOON + 125)
 
     lately = seen(manager, NOON + 125)

@@ -1,10 +1,11 @@
 """What meets in one turn: found by the state machine, each kept here as the shortest story that shows it."""
 
 from attune_executor.domain.execution import ExecutionStatus
+from attune_executor.domain.lines import WaitingPlace
 from attune_executor.domain.policy import QueuePolicy, RateLimit, RetryPolicy
 from attune_executor.domain.queue_manager import ExecutionQueueManager
 from attune_executor.domain.records import Accepted, Finished, Started
-from attune_executor.domain.submission import Cancellation, ExecutionRequest, Refusal
+from attune_executor.domain.submission import ExecutionRequest, Intervention, Refusal
 from attune_executor.domain.workers import Heartbeat
 
 NOW = 1_000_000.0
@@ -14,7 +15,7 @@ def managing(policies: dict[str, QueuePolicy], slots: int = 10) -> ExecutionQueu
     manager = ExecutionQueueManager()
     for number, (ref, policy) in enumerate(policies.items(), start=1):
         manager.set_policy(number, ref, policy, NOW)
-    manager.notify_heartbeat(Heartbeat("w", "default", slots, draining=False, held=()))
+    manager.notify_heartbeat(Heartbeat("w", "default", slots, draining=False, held=()), NOW)
     manager.close_turn(0, NOW)
     return manager
 
@@ -35,7 +36,7 @@ def test_a_slot_that_becomes_free_is_not_promised_past_the_queue_that_waits_for_
     manager = managing({"a": QueuePolicy(concurrency=1, max_queue_length=0), "b": QueuePolicy(concurrency=1)}, slots=0)
     submit(manager, "b", 1)
     manager.close_turn(0, NOW)
-    manager.notify_heartbeat(Heartbeat("w", "default", 1, draining=False, held=()))
+    manager.notify_heartbeat(Heartbeat("w", "default", 1, draining=False, held=()), NOW)
     assert isinstance(submit(manager, "a", 2), Refusal)
     assert [handoff.execution_id for handoff in manager.close_turn(0, NOW).handoffs] == [1]
 
@@ -45,7 +46,7 @@ def test_a_cancel_is_durable_in_the_turn_in_which_its_execution_starts() -> None
     submit(manager, "a", 1)
     manager.close_turn(0, NOW)
     manager.notify_started(Started(1, 1, "w", NOW), NOW)
-    assert manager.cancel(1, 1, None, 1, NOW) is Cancellation.CANCELLING
+    assert manager.cancel(1, WaitingPlace(1, None, 1), NOW) is Intervention.CANCELLING
     assert manager.close_turn(1, NOW).record.cancelling == [1]
 
 
@@ -54,7 +55,7 @@ def test_a_cancel_is_durable_in_the_turn_in_which_its_execution_was_to_run_again
     submit(manager, "a", 1)
     manager.close_turn(0, NOW)
     manager.notify_completion(Finished(1, 1, ExecutionStatus.FAILED, None, "w", NOW, NOW), NOW)
-    assert manager.cancel(1, 1, None, 1, NOW) is Cancellation.CANCELLED
+    assert manager.cancel(1, WaitingPlace(1, None, 1), NOW) is Intervention.CANCELLED
     decision = manager.close_turn(1, NOW)
     assert [row.status for row in decision.record.finished] == [ExecutionStatus.CANCELLED]
     assert not decision.handoffs

@@ -45,7 +45,10 @@ def test_is_a_list_of_which_any_may_leave(steps: list[tuple[str, int]]) -> None:
         assert [line.position(order) for order in range(last + 2)] == [
             model.index(order) + 1 if order in model else 0 for order in range(last + 2)
         ]
-        assert not model or line.head_created == model[0]
+        assert [line.up_to(order) for order in range(last + 2)] == [
+            sum(waiting <= order for waiting in model) for order in range(last + 2)
+        ]
+        assert not model or (line.head_created, line.head_order) == (model[0], model[0])
 
 
 def filled_at_once(count: int) -> WaitingLine:

@@ -15,14 +15,16 @@ from attune_executor.adapters.memory import (
 )
 from attune_executor.domain.execution import ExecutionStatus
 from attune_executor.domain.policy import QueuePolicy
+from attune_executor.domain.purge import PurgeOrder, PurgeReport
 from attune_executor.domain.records import Finished, Started, TurnRecord
 from attune_executor.domain.submission import ExecutionRequest, Receipt, Refusal
 from attune_executor.engine.engine import Engine
 from attune_executor.engine.statistics import Statistics
+from attune_executor.engine.turn import PURGED_IN_A_TURN
 from attune_executor.engine.turn_loop import TurnSettings
 from attune_executor.engine.views import UnavailableError
 from attune_executor.ports.broker import Dispatch
-from attune_executor.ports.journal import Committed, FencedError
+from attune_executor.ports.journal import Committed, FencedError, JournalError
 
 REF = "core.echo"
 
@@ -270,6 +272,77 @@ async def test_one_idempotency_key_is_one_execution(world: World) -> None:
         (third,) = await accepted(engine.submit(requests(1, key="k")))
         assert (third.execution_id, third.duplicate) == (first.execution_id, True)
         assert len(world.store.executions) == 1
+
+
+def watch_commits(monkeypatch: pytest.MonkeyPatch, fails_at: int | None = None) -> list[int]:
+    """Commits that take a moment, as a database's do; returns how many executions each of them ended.
+
+    With ``fails_at`` the one of that number is lost.
+    """
+    written: list[int] = []
+    commit = MemoryJournal.commit
+
+    async def watched(journal: MemoryJournal, turn: TurnRecord) -> Committed:
+        await asyncio.sleep(0.001)
+        if turn.finished:
+            written.append(len(turn.finished))
+            if len(written) == fails_at:
+                raise JournalError("no answer")
+        return await commit(journal, turn)
+
+    monkeypatch.setattr(MemoryJournal, "commit", watched)
+    return written
+
+
+async def test_a_purge_takes_several_turns_and_holds_up_nobody(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No turn writes more than its share of it, and what others ask for is answered in between."""
+    written = watch_commits(monkeypatch)
+    async with world.running() as engine:
+        await engine.set_policy(REF, QueuePolicy(concurrency=1))
+        await engine.set_policy("core.other", QueuePolicy(concurrency=1))
+        await accepted(engine.submit(requests(3001)))
+        purging = asyncio.ensure_future(engine.purge(PurgeOrder(REF, 3000)))
+        await until(lambda: sum(written) > 0)
+        later = await accepted(engine.submit([*requests(1), ExecutionRequest("core.other", b"{}")]))
+        assert not purging.done(), "others had to wait for all of it"
+        assert await purging == PurgeReport(3000, 0, 3001)
+        assert max(written) == PURGED_IN_A_TURN
+        assert [receipt.queue_position > 0 for receipt in later] == [True, False]
+        ends = ["scheduled", *["cancelled"] * 3000, "requested", "scheduled"]
+        assert [status.value for status in world.statuses()] == ends
+
+
+async def test_a_commit_lost_in_the_middle_of_a_purge_leaves_the_rest_waiting(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    watch_commits(monkeypatch, fails_at=2)
+    async with world.running() as engine:
+        await engine.set_policy(REF, QueuePolicy(concurrency=1))
+        await accepted(engine.submit(requests(3001)))
+        with pytest.raises(UnavailableError):
+            await engine.purge(PurgeOrder(REF, 3000))
+        await until(lambda: engine.health().serving)
+        assert world.statuses().count(ExecutionStatus.CANCELLED) == PURGED_IN_A_TURN
+        assert await engine.purge(PurgeOrder(REF, 2000)) == PurgeReport(2000, 0, 3001)
+        world.finish(*world.pool())
+        await until(lambda: world.statuses()[0] is ExecutionStatus.SUCCEEDED)
+
+
+async def test_one_request_purges_no_more_than_it_may_and_the_next_goes_on(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("attune_executor.domain.purge.PURGED_AT_MOST", 20)
+    async with world.running() as engine:
+        await engine.set_policy(REF, QueuePolicy(concurrency=1))
+        await accepted(engine.submit(requests(51)))
+        report = await engine.purge(PurgeOrder(REF, 50))
+        assert report == PurgeReport(20, 30, 51)
+        await accepted(engine.submit(requests(100)))
+        assert await engine.purge(PurgeOrder(REF, 30, up_to=51)) == PurgeReport(20, 10, 51)
+        assert await engine.purge(PurgeOrder(REF, 10, up_to=51)) == PurgeReport(10, 0, 51)
+        stats = engine.stats_of(REF)
+        assert stats is not None
+        assert stats.queue_length == 100
 
 
 async def test_policy_changes_bite_at_once(world: World) -> None:

@@ -15,10 +15,13 @@ from attune_executor.adapters.memory import (
     MemoryMembership,
     MemoryQueueStatsRepository,
 )
+from attune_executor.domain.execution import Ending, ExecutionStatus
 from attune_executor.domain.maintenance import Task, TaskReport
 from attune_executor.domain.policy import QueuePolicy
+from attune_executor.domain.purge import PurgeOrder, PurgeRefused, PurgeReport
 from attune_executor.domain.sharding import shard_of
-from attune_executor.domain.submission import Cancellation, ExecutionRequest, Receipt, Refusal
+from attune_executor.domain.stuck import StuckExecution, StuckQuery
+from attune_executor.domain.submission import ExecutionRequest, Intervention, Receipt, Refusal
 from attune_executor.domain.throughput import Throughput
 from attune_executor.engine.engine import Engine
 from attune_executor.engine.local_shard import LocalShard
@@ -45,14 +48,17 @@ class World:
         self.membership = MemoryMembership(self.store, alive_seconds=ALIVE_SECONDS)
         self.clock = ManualClock()
         self.executors: dict[str, tuple[SharedShards, ShardRouter]] = {}
+        self.brokers: list[MemoryBroker] = []
 
     def opener(self, owner: str) -> Callable[[int, int | None], "asyncio.Future[LocalShard]"]:
         async def open_shard(number: int, if_epoch: int | None) -> LocalShard:
             journal = MemoryJournal(self.store, number)
             statistics = Statistics(self.clock, MemoryQueueStatsRepository(self.store), coalesce_seconds=0.01)
             settings = TurnSettings(idle_turn_seconds=0.02, roll_call_seconds=0.05, shards=COUNT)
+            broker = MemoryBroker()
+            self.brokers.append(broker)
             tasks = Maintenance(MemoryMaintenance(journal), self.clock) if number == 0 else None
-            engine = Engine(owner, journal, MemoryBroker(), statistics, self.clock, settings, tasks, if_epoch)
+            engine = Engine(owner, journal, broker, statistics, self.clock, settings, tasks, if_epoch)
 
             async def close() -> None:
                 """There is nothing to close."""
@@ -75,6 +81,10 @@ class World:
         finally:
             del self.executors[name]
             await shards.stop()
+
+    def give_workers(self) -> None:
+        for broker in self.brokers:
+            broker.add_worker()
 
     def owned(self) -> dict[str, list[int]]:
         return {name: sorted(shards.engines) for name, (shards, _) in self.executors.items()}
@@ -99,8 +109,17 @@ class World:
         except UnavailableError as error:
             raise PeerError(str(error)) from error
 
-    async def cancel(self, url: str, execution_id: int) -> Cancellation:
-        return await self._peer(url).cancel_here(execution_id)
+    async def cancel(self, url: str, execution_id: int) -> Intervention:
+        return await self._peer(url).end_here(execution_id, None)
+
+    async def complete(self, url: str, execution_id: int, ending: Ending) -> Intervention:
+        return await self._peer(url).end_here(execution_id, ending)
+
+    async def purge(self, url: str, order: PurgeOrder) -> PurgeReport | PurgeRefused | None:
+        return await self._peer(url).purge_here(order)
+
+    async def stuck(self, url: str, query: StuckQuery, shards: Sequence[int]) -> Sequence[StuckExecution]:
+        return await self._peer(url).stuck_here(query, shards)
 
     async def place(self, url: str, execution_id: int) -> Place:
         return await self._peer(url).place_here(execution_id)
@@ -151,8 +170,8 @@ async def test_whoever_is_asked_all_actions_are_reached(world: World) -> None:
                 view = await asked.execution(receipt.execution_id)
                 assert view is not None
                 assert view.queue_position == 2
-            assert await router.cancel(receipt.execution_id) is Cancellation.CANCELLED
-            assert await other.cancel(receipt.execution_id) is Cancellation.ENDED
+            assert await router.cancel(receipt.execution_id) is Intervention.CANCELLED
+            assert await other.cancel(receipt.execution_id) is Intervention.ENDED
         for asked in (router, other):
             await until(lambda asked=asked: sum(each.total_enqueued for each in asked.stats()) == 2 * len(REFS))
             assert all(asked.stats_of(ref) is not None for ref in REFS)
@@ -162,7 +181,50 @@ async def test_whoever_is_asked_all_actions_are_reached(world: World) -> None:
             assert [each.hour.cancelled for each in await asked.throughput(REFS[3])] == [1]
             assert not await asked.throughput("core.unknown")
         assert await router.execution(10**6) is None
-        assert await router.cancel(10**6) is Cancellation.UNKNOWN
+        assert await router.cancel(10**6) is Intervention.UNKNOWN
+
+
+async def test_ending_by_hand_reaches_every_action_whoever_is_asked(world: World) -> None:
+    async with world.executor("one") as (_, router), world.executor("two") as (_, other):
+        await until(world.even)
+        failed = Ending.because(ExecutionStatus.FAILED, "stuck")
+        for asked, elsewhere in ((router, other), (other, router)):
+            receipts = await asked.submit([ExecutionRequest(ref, b"{}") for ref in REFS for _ in range(3)])
+            for receipt in receipts[::3]:
+                assert isinstance(receipt, Receipt)
+                assert await asked.complete(receipt.execution_id, failed) is Intervention.COMPLETED
+                assert await elsewhere.complete(receipt.execution_id, failed) is Intervention.ENDED
+            for ref in REFS:
+                assert await asked.purge(PurgeOrder(ref, 1)) == PurgeRefused(2)
+                report = await asked.purge(PurgeOrder(ref, 2))
+                assert isinstance(report, PurgeReport)
+                assert (report.cancelled, report.remaining) == (2, 0)
+        assert await router.purge(PurgeOrder("core.unknown", 0)) is None
+        assert await router.complete(10**6, failed) is Intervention.UNKNOWN
+
+
+async def test_what_is_stuck_in_any_shard_is_told_by_whoever_is_asked(world: World) -> None:
+    async with world.executor("one") as (shards, router), world.executor("two") as (others, other):
+        await until(world.even)
+        receipts = await router.submit([ExecutionRequest(ref, b"{}") for ref in REFS])
+        world.give_workers()
+        await until(lambda: sum(stats.active_count for stats in router.stats()) == len(REFS))
+        world.clock.advance(601)
+        query = StuckQuery(600.0)
+        for asked in (router, other):
+            found = await asked.stuck(query)
+            assert {each.action_ref for each in found} == set(REFS)
+            assert [each.execution_id for each in found] == sorted(
+                receipt.execution_id for receipt in receipts if isinstance(receipt, Receipt)
+            )
+            assert len(await asked.stuck(query._replace(limit=5))) == 5
+            for ref in REFS[:3]:
+                assert [each.action_ref for each in await asked.stuck(query._replace(action_ref=ref))] == [ref]
+        with pytest.raises(UnavailableError, match="changing its owner"):
+            await router.stuck_here(query, list(others.engines))
+        assert {shard_of(each.action_ref, COUNT) for each in await router.stuck_here(query, list(shards.engines))} == {
+            *shards.engines
+        }
 
 
 async def test_whoever_is_asked_about_maintenance_says_the_same(world: World) -> None:

@@ -186,6 +186,7 @@ class MemoryJournal:
                 row.stored.worker,
                 row.cancelling,
                 row.retry_at,
+                row.stored.updated,
             )
             for row in self._open_rows()
             if row.publish_order is not None

@@ -106,6 +106,7 @@ def active_execution(row: asyncpg.Record) -> ActiveExecution:
         row["worker"],
         row["cancelling"],
         row["retry_at"],
+        row["updated"],
     )
 
 

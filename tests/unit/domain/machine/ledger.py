@@ -37,6 +37,8 @@ class Fate:
     postponed_until: float | None = None
     cancelling_since: float | None = None
     ended_by_operator: bool = False
+    completed_as: ExecutionStatus | None = None
+    """What a caller has said that it ended as, in place of its worker."""
     status: ExecutionStatus | None = None
 
     @property
@@ -201,8 +203,9 @@ class Ledger:
         if fate.waits:
             timeout = self.actions[fate.ref].policy.queue_timeout_seconds
             overdue = timeout is not None and fate.created + timeout <= now
-            assert row.status is ExecutionStatus.CANCELLED or (row.status is ExecutionStatus.TIMEOUT and overdue), (
-                "it ended while it waited, neither cancelled nor overdue"
+            said = {ExecutionStatus.CANCELLED, fate.completed_as}
+            assert row.status in said or (row.status is ExecutionStatus.TIMEOUT and overdue), (
+                "it ended while it waited, neither by a caller nor overdue"
             )
         fate.status = row.status
 

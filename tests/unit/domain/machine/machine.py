@@ -6,10 +6,13 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
 from attune_executor.domain.emergency import Emergency
-from attune_executor.domain.execution import TERMINAL, ExecutionStatus
+from attune_executor.domain.execution import TERMINAL, Ending, ExecutionStatus
+from attune_executor.domain.lines import WaitingPlace
 from attune_executor.domain.policy import Admission, QueuePolicy
+from attune_executor.domain.purge import Purge, PurgeOrder, PurgeRefused
+from attune_executor.domain.queue_manager import ExecutionQueueManager
 from attune_executor.domain.records import Accepted, Finished, Started
-from attune_executor.domain.submission import Cancellation, ExecutionRequest, Refusal, RefusalCode
+from attune_executor.domain.submission import ExecutionRequest, Intervention, Refusal, RefusalCode
 from attune_executor.domain.worker_pool import ROLL_CALLS_UNTIL_LOST
 from attune_executor.domain.workers import Heartbeat
 from unit.domain.machine import choices
@@ -25,6 +28,7 @@ class QueueMachine(RuleBasedStateMachine):
 
     rig: Rig
     run_seconds: float
+    purge: tuple[ExecutionQueueManager, Purge, int] | None = None
 
     @initialize(
         policies=st.tuples(choices.policies, choices.policies),
@@ -62,28 +66,102 @@ class QueueMachine(RuleBasedStateMachine):
         fate = self._any(data, list(self.rig.ledger.fates.values()))
         if fate is None:
             return
-        turn = self.rig.enter(Phase.CANCELS)
+        turn = self.rig.enter(Phase.ENDS)
         untouched = fate.execution_id not in turn.touched
         waits, with_worker, open_before = fate.waits, fate.with_worker, fate.status is None
         overdue = waits and self._overdue(fate)
-        action_id = self.rig.ledger.actions[fate.ref].action_id
-        outcome = self.rig.manager.cancel(fate.execution_id, action_id, fate.key, fate.order, self.rig.now)
+        outcome = self.rig.manager.cancel(fate.execution_id, self._place(fate), self.rig.now)
         if untouched and not overdue:
             if with_worker:
-                assert outcome is Cancellation.CANCELLING
+                assert outcome is Intervention.CANCELLING
             else:
-                assert outcome is (Cancellation.CANCELLED if open_before else Cancellation.ENDED)
+                assert outcome is (Intervention.CANCELLED if open_before else Intervention.ENDED)
         turn.touch(fate.execution_id)
         turn.expectations.append(lambda: self._cancelled(fate, outcome))
 
-    def _cancelled(self, fate: Fate, outcome: Cancellation) -> None:
+    def _cancelled(self, fate: Fate, outcome: Intervention) -> None:
         match outcome:
-            case Cancellation.CANCELLED:
+            case Intervention.CANCELLED:
                 assert fate.status is ExecutionStatus.CANCELLED
-            case Cancellation.CANCELLING:
+            case Intervention.CANCELLING:
                 assert fate.status is not None or fate.cancelling_since is not None, "the cancel is not durable"
             case _:
                 assert fate.status is not None
+
+    @rule(data=st.data(), status=st.sampled_from((ExecutionStatus.SUCCEEDED, ExecutionStatus.FAILED)))
+    def complete(self, data: st.DataObject, status: ExecutionStatus) -> None:
+        fate = self._any(data, list(self.rig.ledger.fates.values()))
+        if fate is None:
+            return
+        turn = self.rig.enter(Phase.ENDS)
+        untouched = fate.execution_id not in turn.touched
+        overdue, open_before = fate.waits and self._overdue(fate), fate.status is None
+        ending = Ending(status, b"{}")
+        outcome = self.rig.manager.complete(fate.execution_id, self._place(fate), ending, self.rig.now)
+        if untouched and not overdue:
+            assert outcome is (Intervention.COMPLETED if open_before else Intervention.ENDED)
+        if outcome is Intervention.COMPLETED:
+            fate.completed_as = status
+            assert not self.rig.manager.holds_slot(fate.execution_id), "completed, and it keeps its slot"
+        turn.touch(fate.execution_id)
+        turn.expectations.append(lambda: self._completed(fate, status, outcome))
+
+    def _completed(self, fate: Fate, status: ExecutionStatus, outcome: Intervention) -> None:
+        if outcome is Intervention.COMPLETED and not fate.ended_by_operator:
+            assert fate.status is status, "completed, and the journal says otherwise"
+
+    @precondition(lambda self: any(fate.waits for fate in self.rig.ledger.fates.values()))
+    @rule(
+        data=st.data(),
+        expected=st.integers(0, 8),
+        later=st.lists(st.sampled_from(GROUP_VALUES), max_size=3),
+        turns_at_once=st.lists(st.integers(1, 3), max_size=3),
+    )
+    def begin_purge(self, data: st.DataObject, expected: int, later: list[str], turns_at_once: list[int]) -> None:
+        """Of a queue in which something waits, and to which more comes."""
+        fate = self._any(data, [fate for fate in self.rig.ledger.fates.values() if fate.waits])
+        assert fate is not None
+        ref = fate.ref
+        self.rig.enter(Phase.PURGES)
+        purge = self.rig.manager.begin_purge(PurgeOrder(ref, expected))
+        if isinstance(purge, Purge):
+            self.purge = self.rig.manager, purge, self.rig.ledger.actions[ref].accepted
+        else:
+            assert isinstance(purge, PurgeRefused)
+            assert purge.queue_length > expected, "refused though no more wait than the caller has seen"
+        self.submit(ref, later)
+        for most in turns_at_once:
+            self._go_on_with_purge(most)
+
+    @precondition(lambda self: self.purge is not None)
+    @rule(most=st.integers(1, 3))
+    def go_on_with_purge(self, most: int) -> None:
+        """After whatever else may have happened meanwhile."""
+        self._go_on_with_purge(most)
+
+    def _go_on_with_purge(self, most: int) -> None:
+        """One turn of it: it cancels what waited when it began and nothing else."""
+        self.rig.close()
+        if self.purge is None:
+            return
+        manager, purge, last = self.purge
+        if manager is not self.rig.manager:
+            # Nobody knows of it any more, and its caller is told so.
+            self.purge = None
+            return
+        self.rig.enter(Phase.PURGES)
+        waiting = self.rig.ledger.waiting(purge.queue.ref)
+        manager.purge(purge, most, self.rig.now)
+        self.rig.close()
+        cancelled = [fate for fate in waiting if fate.status is ExecutionStatus.CANCELLED]
+        assert len(cancelled) <= most, "a turn in proportion to the backlog"
+        assert all(fate.order <= last for fate in cancelled), "an execution that came later is purged"
+        report = purge.report()
+        if report is not None:
+            left = [fate for fate in self.rig.ledger.waiting(purge.queue.ref) if fate.order <= last]
+            assert not left, "purged, and something that was meant waits"
+            assert report.remaining == 0
+            self.purge = None
 
     # What an SRE declares
 
@@ -129,8 +207,7 @@ class QueueMachine(RuleBasedStateMachine):
         changes = turns.at_once(self.rig.journal.operator_changes())
         for ended in changes.ended:
             fate = self.rig.ledger.fates[ended.execution_id]
-            place = ended.action_id, ended.group_key, ended.queue_order
-            told = self.rig.manager.notify_ended_elsewhere(ended.execution_id, self.rig.now, place)
+            told = self.rig.manager.notify_ended_elsewhere(ended.execution_id, self.rig.now, ended.place)
             if ended.execution_id not in turn.touched:
                 assert told == (fate.status is None)
             turn.touch(ended.execution_id)
@@ -325,7 +402,7 @@ class QueueMachine(RuleBasedStateMachine):
         self.rig.enter(Phase.REPORTS)
         self.rig.fleet.heard(heartbeat)
         self.rig.ledger.heard(heartbeat)
-        self.rig.manager.notify_heartbeat(heartbeat)
+        self.rig.manager.notify_heartbeat(heartbeat, self.rig.now)
 
     def _complete(self, fate: Fate, attempt: int, status: ExecutionStatus) -> None:
         rig = self.rig
@@ -365,6 +442,9 @@ class QueueMachine(RuleBasedStateMachine):
         if closed or (emergency is not None and emergency.closes(action.policy)):
             return RefusalCode.ACTION_DISABLED
         return None
+
+    def _place(self, fate: Fate) -> WaitingPlace:
+        return WaitingPlace(self.rig.ledger.actions[fate.ref].action_id, fate.key, fate.order)
 
     def _overdue(self, fate: Fate) -> bool:
         timeout = self.rig.ledger.actions[fate.ref].policy.queue_timeout_seconds

@@ -12,11 +12,13 @@ from attune_executor.domain.action_queue import ActionQueue, Group
 from attune_executor.domain.active import Active
 from attune_executor.domain.admission import AdmissionControl
 from attune_executor.domain.lines import Lines
+from attune_executor.domain.purge import Purge, PurgeOrder
 from attune_executor.domain.queue_manager import ExecutionQueueManager
 from attune_executor.domain.rate_meter import RateMeter
 from attune_executor.domain.restored import KnownAction
 from attune_executor.domain.roll_call import RollCall
 from attune_executor.domain.slots import Slots
+from attune_executor.domain.submission import Intervention
 from attune_executor.domain.turn_draft import TurnDraft
 from attune_executor.domain.waiting_line import WaitingLine
 from attune_executor.domain.worker_pool import WorkerPool
@@ -111,6 +113,23 @@ def _lost_marks(original: Callable[..., Any]) -> Callable[..., Any]:
     return restore
 
 
+def _completed_in_word_alone(*_: Any) -> Intervention:
+    return Intervention.COMPLETED
+
+
+def _everything_is_meant(purge: type[Purge], _: PurgeOrder, queue: ActionQueue) -> Purge:
+    begun = purge(queue, queue.last_order)
+    begun.up_to = 10**9
+    return begun
+
+
+def _in_one_turn(original: Callable[..., Any]) -> Callable[..., Any]:
+    def purge(lines: Lines, purge: Purge, _: int, now: float) -> int:
+        return original(lines, purge, 10**9, now)
+
+    return purge
+
+
 def _yes(*_: Any) -> bool:
     return True
 
@@ -147,6 +166,9 @@ PLANTED: dict[str, tuple[type[object], str, Any]] = {
     "retries: one attempt more": (Slots, "runs_again", _one_attempt_more(Slots.runs_again)),
     "timeouts: nobody watches the heads": (Lines, "watch_heads", _nothing),
     "cancels: not written": (TurnDraft, "cancelling", _nothing),
+    "completions: the slot is kept": (Slots, "complete", _completed_in_word_alone),
+    "purge: what came later goes too": (Purge, "begin", classmethod(_everything_is_meant)),
+    "purge: as much as there is in one turn": (Lines, "purge", _in_one_turn(Lines.purge)),
     "lost: nobody is missed": (RollCall, "_lost", _nothing),
     "hung: nobody is stopped": (RollCall, "_hung", _nothing),
     "positions: one off": (WaitingLine, "position", _one_off(WaitingLine.position)),

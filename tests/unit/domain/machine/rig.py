@@ -33,7 +33,8 @@ class Phase(IntEnum):
     EMERGENCY = auto()
     OPERATOR = auto()
     REPORTS = auto()
-    CANCELS = auto()
+    ENDS = auto()
+    PURGES = auto()
     REQUESTS = auto()
 
 
