@@ -9,6 +9,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from attune_executor.api.service import ExecutionService
+from attune_executor.domain.policy import Admission
 from attune_executor.domain.stats import QueueStats
 
 _Family = TypeVar("_Family", GaugeMetricFamily, CounterMetricFamily)
@@ -34,10 +35,12 @@ class QueueCollector(Collector):
         )
         yield _gauge(
             "attune_queue_last_updated",
-            "Unix time of the last change in the queue; of the scrape while nothing waits and nothing is active.",
+            "Unix time of the last change in the queue; of the scrape while nothing is active, and nothing waits or"
+            " it is held.",
             stats,
-            lambda queue: queue.last_updated if queue.queue_length or queue.active_count else now,
+            lambda queue: now if _has_nothing_to_do(queue) else queue.last_updated,
         )
+        yield _admission(stats)
         yield _gauge(
             "attune_queue_oldest_age_seconds",
             "Age of the execution at the head of the queue; 0 while nothing waits.",
@@ -65,6 +68,22 @@ def metrics_registry(service: ExecutionService, collectors: Iterable[Collector] 
     for collector in (QueueCollector(service), *collectors):
         registry.register(collector)
     return registry
+
+
+def _has_nothing_to_do(queue: QueueStats) -> bool:
+    """Whether nothing changes by itself, so that `StuckQueue`, as the runbook words it, is to leave it alone."""
+    held = queue.admission is Admission.HOLD
+    return not queue.active_count and (held or not queue.queue_length)
+
+
+def _admission(stats: Iterable[QueueStats]) -> GaugeMetricFamily:
+    family = GaugeMetricFamily(
+        "attune_queue_admission", "1 for the admission in force of Open, Hold, Closed.", labels=["action", "admission"]
+    )
+    for queue in stats:
+        if queue.admission is not None:
+            family.add_metric([queue.action_ref, queue.admission], 1)
+    return family
 
 
 def _gauge(

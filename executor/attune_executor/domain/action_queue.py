@@ -58,6 +58,15 @@ class ActionQueue:
     """When a timer looks at the heads of the lines for the queue timeout."""
 
     @property
+    def admission(self) -> Admission:
+        """What holds: the policy's; Closed too where it is Open and the action is disabled or its policy is gone.
+
+        Emergency mode is not in it: it closes actions by their policies' priorities and tags.
+        """
+        closed = not (self.enabled and self.governed) and self.policy.admission is Admission.OPEN
+        return Admission.CLOSED if closed else self.policy.admission
+
+    @property
     def total_completed(self) -> int:
         """Everything accepted that neither waits nor holds a slot."""
         return self.last_order - self.queue_length - self.active_count
@@ -163,4 +172,5 @@ class ActionQueue:
             last_updated=self.last_updated,
             load=self.load.load(now),
             lines=max(1, len(self.groups)),
+            admission=self.admission,
         )

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from attune_executor.domain.durations import DurationPercentiles
+from attune_executor.domain.policy import Admission
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +33,8 @@ class QueueStats:
     Times are Unix seconds. ``queue_length`` counts waiting executions, ``active_count`` dispatched and unfinished
     ones, ``max_concurrent`` is the limit in force; totals count since the action was first known.
     ``last_updated`` is the last time that anything in the queue changed. ``lines`` counts the lines with something
-    to do: with ``group_by`` one for each group, and each has the limit to itself.
+    to do: with ``group_by`` one for each group, and each has the limit to itself. ``admission`` is what holds for the
+    action; None where another process owns its queue and only the database tells of it.
     """
 
     action_id: int
@@ -47,3 +49,4 @@ class QueueStats:
     last_updated: float
     load: Load
     lines: int = 1
+    admission: Admission | None = None

@@ -67,6 +67,10 @@ ROWS: Final[dict[str, list[Panel]]] = {
                 (f"attune_queue_max_concurrent{_ACTION}", "{{action}} limit"),
             ],
         ),
+        Panel(
+            "Held or closed",
+            [('attune_queue_admission{action=~"$action", admission!="Open"}', "{{action}} {{admission}}")],
+        ),
         Panel("Without a change for", [(f"time() - attune_queue_last_updated{_ACTION}", "{{action}}")], "s"),
         Panel("Accepted", [(_rate("attune_executions_enqueued_total", "action", _ACTION), "{{action}}")], "ops"),
         Panel("Finished", [(_rate("attune_executions_completed_total", "action", _ACTION), "{{action}}")], "ops"),

@@ -23,7 +23,7 @@ from attune_executor.api.rate_limit import SubmissionLimit
 from attune_executor.api.settings import ApiSettings
 from attune_executor.domain.emergency import Emergency
 from attune_executor.domain.execution import ExecutionStatus
-from attune_executor.domain.policy import QueuePolicy
+from attune_executor.domain.policy import Admission, QueuePolicy
 from attune_executor.domain.records import Finished
 from attune_executor.engine.checkup import ExecutorCheckup
 from attune_executor.engine.engine import Engine
@@ -45,8 +45,11 @@ class ApiWorld:
     broker: MemoryBroker
     clock: ManualClock
 
-    async def declare(self, ref: str = REF, concurrency: int = 2, max_queue_length: int = 3) -> None:
-        await self.engine.set_policy(ref, QueuePolicy(concurrency=concurrency, max_queue_length=max_queue_length))
+    async def declare(
+        self, ref: str = REF, concurrency: int = 2, max_queue_length: int = 3, admission: Admission = Admission.OPEN
+    ) -> None:
+        policy = QueuePolicy(concurrency=concurrency, max_queue_length=max_queue_length, admission=admission)
+        await self.engine.set_policy(ref, policy)
 
     async def submit(self, *refs: str) -> httpx.Response:
         return await self.client.post("/api/v1/executions", json={"executions": [{"action_ref": ref} for ref in refs]})

@@ -9,10 +9,13 @@ from typing import NoReturn
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from attune_executor.api.metrics import metrics_registry
 from attune_executor.api.settings import ApiSettings
+from attune_executor.domain.policy import Admission
 from unit.api.api_world import REF, ApiWorld, api_world
 
 IDLE = "core.idle"
+HELD = "core.held"
 
 
 @pytest.fixture
@@ -163,3 +166,25 @@ async def test_a_defect_is_answered_in_the_same_shape(world: ApiWorld, monkeypat
     assert answer.status_code == 500
     assert answer.json()["code"] == "internal_error"
     assert set(answer.json()) == {"error", "code", "details"}
+
+
+async def test_a_held_queue_tells_that_it_is_held_and_does_not_look_stuck(world: ApiWorld) -> None:
+    await world.declare(HELD, admission=Admission.HOLD)
+    await world.submit(HELD)
+    registry = metrics_registry(world.engine)
+
+    def value(name: str, **labels: str) -> float | None:
+        return registry.get_sample_value(name, {"action": HELD, **labels})
+
+    async with asyncio.timeout(10):
+        while value("attune_queue_length") != 1:
+            await asyncio.sleep(0.005)
+    assert value("attune_queue_last_updated") == pytest.approx(time.time(), abs=5)
+    assert value("attune_queue_admission", admission="Hold") == 1
+    assert value("attune_queue_admission", admission="Open") is None
+    await world.declare(HELD, admission=Admission.OPEN)
+    async with asyncio.timeout(10):
+        while value("attune_queue_admission", admission="Open") != 1:
+            await asyncio.sleep(0.005)
+    # The clock of the queues stands in 2023.
+    assert value("attune_queue_last_updated") == world.clock.now()
