@@ -120,11 +120,13 @@ function Banners({ store }) {
   const lost = store.connection === LOST && picture;
   const emergency = picture?.emergency;
   const standing = picture && !picture.serving && !lost;
-  return html`
+  if (!lost && !standing && !emergency) return null;
+  return html`<section aria-label="Notices">
     ${lost && html`<div class="banner warning lost"><strong>Connection lost, retrying.</strong> Figures as of ${clock(store.heardAt)}: ${store.reason}.</div>`}
     ${standing && html`<div class="banner critical"><strong>The executor does not accept executions now:</strong> ${picture.detail}.</div>`}
     ${emergency && html`<div class="banner critical emergency"><strong><span aria-hidden="true">■ </span>Emergency mode is on.</strong> ${emergencySays(emergency)}
-      ${picture.scales && html` <${Command} text="kubectl attune emergency off" />`}</div>`}`;
+      ${picture.scales && html` <${Command} text="kubectl attune emergency off" />`}</div>`}
+  </section>`;
 }
 
 function emergencySays({ max_queue_length: longest, close_below_priority: below, close_tags: tags }) {

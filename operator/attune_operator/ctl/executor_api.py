@@ -2,8 +2,8 @@
 
 import socket
 import ssl
-from collections.abc import AsyncGenerator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from functools import partial
 from ipaddress import ip_address
 from typing import Any, Final, Self, TypeAlias, cast
@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
+from yarl import URL
 
 from attune_operator.ctl.errors import CtlError, ForbiddenError, NotFoundError, UnreachableError, UsageError
 from attune_operator.ctl.kubernetes_api import Kubernetes
@@ -21,7 +22,10 @@ SERVICE: Final = "attune-executor"
 _TIMEOUT: Final = aiohttp.ClientTimeout(total=30)
 _CONNECTIONS: Final = 4
 _NOT_FOUND: Final = 404
-_NOT_THE_PAGE: Final = frozenset({401, 403, _NOT_FOUND})
+_UNAUTHORIZED: Final = 401
+_NOT_THE_PAGE: Final = frozenset({_UNAUTHORIZED, 403, _NOT_FOUND})
+_UNBOUNDED: Final = aiohttp.ClientTimeout(total=None, connect=15, sock_read=30)
+"""Of answers that may last: as long as something comes."""
 
 Json: TypeAlias = dict[str, Any]
 
@@ -52,31 +56,37 @@ class _Entrance(AbstractResolver):
 class ExecutorApi:
     """Calls the executor. Every method raises CtlError."""
 
-    def __init__(self, session: aiohttp.ClientSession, base: str, tunnel: Tunnel | None) -> None:
+    def __init__(
+        self, session: aiohttp.ClientSession, base: str, tunnel: Tunnel | None, token: Callable[[], Awaitable[str]]
+    ) -> None:
         self._session = session
         self._base = base
         self._tunnel = tunnel
+        self._token = token
+        self._shown: dict[str, str] = {}
 
     @classmethod
     @asynccontextmanager
-    async def connect(cls, kubernetes: Kubernetes, site: Site, way: Way) -> AsyncGenerator[Self]:
-        """Find the way and the token."""
-        headers = {"Authorization": f"Bearer {await _token(kubernetes, site, way)}"}
+    async def connect(
+        cls, kubernetes: Kubernetes, site: Site, way: Way, connections: int = _CONNECTIONS
+    ) -> AsyncGenerator[Self]:
+        """Find the way and the token; at most so many ``connections`` are open at a time."""
+        token = partial(_token, kubernetes, site, way)
         context = ssl.create_default_context(cafile=way.certificate_authority)
         async with AsyncExitStack() as stack:
             if way.server:
                 tunnel, base = None, guarded(way.server)
-                connector = aiohttp.TCPConnector(ssl=context, limit=_CONNECTIONS)
+                connector = aiohttp.TCPConnector(ssl=context, limit=connections)
             else:
                 find = partial(_leader, kubernetes, site.operator_namespace)
                 tunnel = await stack.enter_async_context(Tunnel.open(kubernetes, find))
                 # The name that a certificate of the Service is valid for.
                 base = f"{'https' if way.tls else 'http'}://{SERVICE}.{site.operator_namespace}.svc"
-                connector = aiohttp.TCPConnector(ssl=context, resolver=_Entrance(tunnel), limit=_CONNECTIONS)
-            session = await stack.enter_async_context(
-                aiohttp.ClientSession(connector=connector, headers=headers, timeout=_TIMEOUT)
-            )
-            yield cls(session, base, tunnel)
+                connector = aiohttp.TCPConnector(ssl=context, resolver=_Entrance(tunnel), limit=connections)
+            session = await stack.enter_async_context(aiohttp.ClientSession(connector=connector, timeout=_TIMEOUT))
+            executor = cls(session, base, tunnel, token)
+            await executor._show_token()
+            yield executor
 
     async def get(self, path: str) -> Any:
         """The ``data`` of a GET."""
@@ -110,20 +120,54 @@ class ExecutorApi:
         self, method: str, path: str, body: Mapping[str, Any] | None = None
     ) -> AsyncGenerator[aiohttp.ClientResponse]:
         try:
-            async with self._session.request(method, self._base + path, json=body) as response:
+            async with self._session.request(method, self._base + path, json=body, headers=self._shown) as response:
                 yield response
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            problem = self._tunnel.problem if self._tunnel else None
-            if isinstance(problem, ForbiddenError):
-                raise problem from error
-            reason = problem or error
-            raise BusyError(f"the executor does not answer: {str(reason) or type(reason).__name__}") from error
+            raise self._silent(error) from error
+
+    @asynccontextmanager
+    async def answering(
+        self, method: str, path: str, headers: Mapping[str, str], body: bytes | None
+    ) -> AsyncGenerator[aiohttp.ClientResponse]:
+        """Whatever is answered, from its beginning on; with a new token where the last one has run out.
+
+        What breaks while the answer is read is raised as aiohttp has it.
+        """
+        async with AsyncExitStack() as stack:
+            try:
+                answer = await stack.enter_async_context(self._asked(method, path, headers, body))
+                if answer.status == _UNAUTHORIZED:
+                    await self._show_token()
+                    answer = await stack.enter_async_context(self._asked(method, path, headers, body))
+            except (aiohttp.ClientError, TimeoutError, OSError) as error:
+                raise self._silent(error) from error
+            yield answer
+
+    def _asked(
+        self, method: str, path: str, headers: Mapping[str, str], body: bytes | None
+    ) -> AbstractAsyncContextManager[aiohttp.ClientResponse]:
+        url, shown = URL(self._base + path, encoded=True), {**headers, **self._shown}
+        return self._session.request(method, url, headers=shown, data=body, timeout=_UNBOUNDED, allow_redirects=False)
+
+    async def _show_token(self) -> None:
+        self._shown = {"Authorization": f"Bearer {await self._token()}"}
+
+    def _silent(self, error: Exception) -> CtlError:
+        """What it means that nobody answers."""
+        problem = self._tunnel.problem if self._tunnel else None
+        if isinstance(problem, ForbiddenError):
+            return problem
+        reason = problem or error
+        return BusyError(f"the executor does not answer: {str(reason) or type(reason).__name__}")
 
 
 @asynccontextmanager
-async def reached(site: Site, way: Way) -> AsyncGenerator[ExecutorApi]:
+async def reached(site: Site, way: Way, connections: int = _CONNECTIONS) -> AsyncGenerator[ExecutorApi]:
     """The executor, for a command that asks nobody else; raises CtlError."""
-    async with Kubernetes.connect(site.context) as kubernetes, ExecutorApi.connect(kubernetes, site, way) as executor:
+    async with (
+        Kubernetes.connect(site.context) as kubernetes,
+        ExecutorApi.connect(kubernetes, site, way, connections) as executor,
+    ):
         yield executor
 
 

@@ -3,6 +3,7 @@
 import typer
 
 from attune_operator.ctl.completion import kubectl_complete
+from attune_operator.ctl.dashboard.command import dashboard
 from attune_operator.ctl.emergency_commands import emergency
 from attune_operator.ctl.execution_commands import cancel, get, submit
 from attune_operator.ctl.incident.command import incident
@@ -13,7 +14,7 @@ from attune_operator.ctl.pausing import pause, resume
 from attune_operator.ctl.top.command import top
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
-for _command in (status, top, throughput, check, submit, get, cancel, pause, resume, incident):
+for _command in (status, top, dashboard, throughput, check, submit, get, cancel, pause, resume, incident):
     app.command()(_command)
 app.command("capacity")(capacity_command)
 app.add_typer(emergency, name="emergency")

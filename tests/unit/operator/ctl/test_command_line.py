@@ -27,6 +27,7 @@ HOW_TO = (Path(__file__).parents[4] / "docs" / "how-to" / "kubectl-attune.md").r
 COMMANDS = {
     "status",
     "top",
+    "dashboard",
     "check",
     "capacity",
     "submit",
