@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from attune_executor.adapters.clock import SystemClock
 from attune_executor.adapters.postgres import PostgresJournal, PostgresMaintenance
 from attune_executor.adapters.rabbitmq import RabbitMQBroker
-from attune_executor.domain.maintenance import MAINTAINING_SHARD, MaintenanceRules
+from attune_executor.domain.maintenance import MAINTAINING_SHARD
 from attune_executor.engine.calibration import Calibration
 from attune_executor.engine.engine import Engine
 from attune_executor.engine.local_shard import LocalShard
@@ -61,7 +61,7 @@ class ShardAssembly:
         maintaining = maintenance = None
         if number == MAINTAINING_SHARD:
             maintaining = await PostgresMaintenance.open(url, journal.fence)
-            rules = MaintenanceRules(options.queue.enable_metrics, options.maintenance.execution_retention_days)
+            rules = options.maintenance.rules(snapshots=options.queue.enable_metrics)
             maintenance = Maintenance(maintaining, self._clock, rules)
         engine = Engine(
             self._owner,

@@ -9,7 +9,7 @@ import structlog
 from prometheus_client.registry import Collector
 
 from attune_executor.adapters.everybody_here import EverybodyHere
-from attune_executor.adapters.postgres import PostgresExecutionHistory
+from attune_executor.adapters.postgres import PostgresExecutionHistory, PostgresGrowth
 from attune_executor.adapters.rabbitmq import RequestIntake
 from attune_executor.api.app import create_api
 from attune_executor.api.certificate import ServedCertificate
@@ -77,11 +77,14 @@ class Front:
         service = MeasuredService(service, public.meter)
         history = await PostgresExecutionHistory.open(self._settings.database.connection_url)
         self._opened.push_async_callback(history.close)
+        growth = await PostgresGrowth.open(self._settings.database.connection_url)
+        self._opened.push_async_callback(growth.close)
         api = create_api(
             service,
             settings,
             public.submissions,
             history=history,
+            growth=growth,
             authorizer=public.authorizer,
             live=public.live,
             scaling=public.scaling,

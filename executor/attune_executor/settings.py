@@ -21,7 +21,11 @@ from attune_executor.connection_settings import ConnectionSettings
 from attune_executor.credentials import with_options
 from attune_executor.domain.emergency import Emergency
 from attune_executor.domain.errors import PolicyError
-from attune_executor.domain.maintenance import DEFAULT_EXECUTION_RETENTION_DAYS
+from attune_executor.domain.maintenance import (
+    DEFAULT_EXECUTION_RETENTION_DAYS,
+    DEFAULT_GROWTH_RETENTION_DAYS,
+    MaintenanceRules,
+)
 from attune_executor.domain.policy import QueuePolicy
 from attune_executor.domain.sharding import MOST_SHARDS
 from attune_executor.observability import LogSettings
@@ -61,9 +65,19 @@ class MaintenanceSettings(Section):
 
     Attributes:
         execution_retention_days: a finished execution is deleted this many days after it finished; 0: never.
+        growth_retention_days: the counts of a day are deleted this many days after it; 0: never.
     """
 
     execution_retention_days: Annotated[Whole, Field(ge=0, le=36_500)] = DEFAULT_EXECUTION_RETENTION_DAYS
+    growth_retention_days: Annotated[Whole, Field(ge=0, le=36_500)] = DEFAULT_GROWTH_RETENTION_DAYS
+
+    def rules(self, *, snapshots: bool) -> MaintenanceRules:
+        """What is done, beside taking ``snapshots`` or not."""
+        return MaintenanceRules(
+            snapshots=snapshots,
+            execution_retention_days=self.execution_retention_days,
+            growth_retention_days=self.growth_retention_days,
+        )
 
 
 class ShardingSettings(Section):

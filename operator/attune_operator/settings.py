@@ -7,7 +7,6 @@ from typing import Final, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from attune_executor.domain.maintenance import MaintenanceRules
 from attune_executor.settings import Settings
 from attune_operator.lease import LEASE_NAME
 from attune_operator.resources import ExecutorRules, QueueDefaults
@@ -129,8 +128,5 @@ class ProgramSettings(Settings):
             queue=QueueDefaults(queue.max_queue_length, queue.queue_timeout_seconds),
             emergency=self.emergency(),
             requests_per_minute=self.api.rate_limits.every_caller.per_minute,
-            maintenance=MaintenanceRules(
-                snapshots=queue.enable_metrics,
-                execution_retention_days=self.executor.maintenance.execution_retention_days,
-            ),
+            maintenance=self.executor.maintenance.rules(snapshots=queue.enable_metrics),
         )

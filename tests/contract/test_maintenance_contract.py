@@ -1,19 +1,28 @@
 """What the engine relies on of maintenance, whatever the database."""
 
+import time
 from collections.abc import AsyncIterator
 from dataclasses import replace
 
 import pytest
 
-from attune_executor.adapters.memory import JournalStore, MemoryJournal, MemoryMaintenance, MemoryQueueStatsRepository
-from attune_executor.adapters.postgres import PostgresJournal, PostgresMaintenance
+from attune_executor.adapters.memory import (
+    JournalStore,
+    MemoryGrowth,
+    MemoryJournal,
+    MemoryMaintenance,
+    MemoryQueueStatsRepository,
+)
+from attune_executor.adapters.postgres import PostgresGrowth, PostgresJournal, PostgresMaintenance
 from attune_executor.domain.execution import ExecutionStatus
-from attune_executor.domain.maintenance import Task, TaskRun
+from attune_executor.domain.growth import SnapshotRow, day_of
+from attune_executor.domain.maintenance import DAY, Task, TaskRun
 from attune_executor.domain.policy import QueuePolicy
 from attune_executor.domain.records import Accepted, Finished, TurnRecord
 from attune_executor.domain.stats import Load, QueueStats
+from attune_executor.ports.growth import GrowthHistory
 from attune_executor.ports.journal import Journal, JournalError, QueueStatsRepository
-from attune_executor.ports.maintenance import MaintenanceRepository, Swept
+from attune_executor.ports.maintenance import Counted, MaintenanceRepository, Swept
 
 REFS = ("core.echo", "web.fetch")
 LONG_AGO = 1_700_000_000.0
@@ -24,8 +33,15 @@ NOW = 1_900_000_000.0
 class Owner:
     """A journal, with the maintenance and the statistics that stand under its fence."""
 
-    def __init__(self, journal: Journal, maintenance: MaintenanceRepository, statistics: QueueStatsRepository) -> None:
+    def __init__(
+        self,
+        journal: Journal,
+        maintenance: MaintenanceRepository,
+        statistics: QueueStatsRepository,
+        growth: GrowthHistory,
+    ) -> None:
         self.journal = journal
+        self.growth = growth
         self.maintenance = maintenance
         self.statistics = statistics
 
@@ -66,7 +82,7 @@ class Owners:
     def __init__(self, url: str | None) -> None:
         self._url = url
         self._store = JournalStore()
-        self._opened: list[tuple[PostgresJournal, PostgresMaintenance]] = []
+        self._opened: list[tuple[PostgresJournal, PostgresMaintenance, PostgresGrowth]] = []
 
     async def next(self) -> Owner:
         owner = self._memory() if self._url is None else await self._postgres(self._url)
@@ -75,17 +91,20 @@ class Owners:
 
     def _memory(self) -> Owner:
         journal = MemoryJournal(self._store)
-        return Owner(journal, MemoryMaintenance(journal), MemoryQueueStatsRepository(self._store))
+        statistics = MemoryQueueStatsRepository(self._store)
+        return Owner(journal, MemoryMaintenance(journal), statistics, MemoryGrowth(self._store))
 
     async def _postgres(self, url: str) -> Owner:
         journal = await PostgresJournal.open(url)
         maintenance = await PostgresMaintenance.open(url, journal.fence)
-        self._opened.append((journal, maintenance))
-        return Owner(journal, maintenance, journal.queue_stats())
+        growth = await PostgresGrowth.open(url)
+        self._opened.append((journal, maintenance, growth))
+        return Owner(journal, maintenance, journal.queue_stats(), growth)
 
     async def close(self) -> None:
-        for journal, maintenance in self._opened:
+        for journal, maintenance, growth in self._opened:
             maintenance.close()
+            await growth.close()
             await journal.close()
 
 
@@ -151,6 +170,10 @@ async def test_a_past_owner_changes_nothing(owners: Owners, owner: Owner) -> Non
         await past.delete_snapshots(NOW + 1e6, 100)
     with pytest.raises(JournalError):
         await past.delete_executions(NOW, 0, 100)
+    with pytest.raises(JournalError):
+        await past.count_days(1, NOW, 100)
+    with pytest.raises(JournalError):
+        await past.delete_days(NOW, 100)
     with pytest.raises(JournalError):
         await past.record(TaskRun(Task.DELETE_EXECUTIONS, NOW, 1.0, 1), None)
     assert await past.last_run(Task.SNAPSHOT_QUEUES) == snapshot
@@ -219,3 +242,48 @@ async def test_what_was_swept_is_recorded_for_the_next_owner(owners: Owners, own
     with pytest.raises(JournalError):
         await successor.maintenance.record(following, run)
     assert await successor.maintenance.last_run(Task.DELETE_EXECUTIONS) == following
+
+
+async def test_each_execution_is_counted_once_into_its_day(owners: Owners, owner: Owner) -> None:
+    await owner.accept(1, 2, 3, created=LONG_AGO)
+    await owner.accept(4, 5, created=LONG_AGO + DAY)
+    await owner.accept(6, action=2, created=LONG_AGO)
+    await owner.accept(7, created=LONG_AGO + 2 * DAY)
+    await owner.finish(1, 2, 4, 6)
+    before = (LONG_AGO + 2 * DAY) // DAY * DAY
+    assert list(await owner.maintenance.uncounted(LONG_AGO)) == []
+    assert list(await owner.maintenance.uncounted(before)) == [1, 2]
+    assert await owner.maintenance.count_days(1, before, 2) == Counted(2, more=True)
+    successor = await owners.next()
+    assert await successor.maintenance.count_days(1, before, 2) == Counted(2, more=True)
+    assert await successor.maintenance.count_days(1, before, 2) == Counted(1, more=False)
+    assert await successor.maintenance.count_days(1, before, 2) == Counted(0, more=False)
+    assert await successor.maintenance.count_days(2, before, 10) == Counted(1, more=False)
+    assert list(await successor.maintenance.uncounted(before)) == []
+
+    first, second = day_of(LONG_AGO), day_of(LONG_AGO + DAY)
+    known = await successor.growth.days(first, None)
+    assert (known.until, dict(known.last_orders)) == (None, {1: 5, 2: 6})
+    assert [(day.day, day.executions, day.succeeded, day.unfinished, day.ran) for day in known.days] == [
+        (first, 4, 3, 1, 3),
+        (second, 2, 1, 1, 1),
+    ]
+    (only,) = (await successor.growth.days(second, 1)).days
+    assert only.average_duration_seconds is not None
+    assert (await successor.growth.days(first, 2)).days[0].executions == 1
+    assert await successor.maintenance.delete_days(LONG_AGO + DAY, 1) == 1
+    assert await successor.maintenance.delete_days(LONG_AGO + DAY, 10) == 1
+    assert [day.day for day in (await successor.growth.days(first, None)).days] == [second]
+    await successor.maintenance.record(TaskRun(Task.COUNT_DAYS, before + 7, 1.0, 6), None)
+    assert (await successor.growth.days(first, None)).until == day_of(before)
+
+
+async def test_the_nearest_snapshot_is_compared_with(owner: Owner) -> None:
+    await owner.save(stats(1, queue_length=3), stats(2))
+    await owner.maintenance.snapshot_queues(time.time(), None)
+    now = time.time()
+    found = await owner.growth.snapshot(now - 300, now - 600, now + 1)
+    assert found is not None
+    assert found.taken_at == pytest.approx(now, abs=5)
+    assert found.queues == {1: SnapshotRow(3, 0, 9)}
+    assert await owner.growth.snapshot(now - 300, now - 600, now - 60) is None

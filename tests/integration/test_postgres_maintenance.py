@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from unittest.mock import ANY
 
 import asyncpg
 import pytest
@@ -99,6 +100,20 @@ async def test_a_batch_reads_no_table_from_end_to_end(
     assert "Seq Scan on queue_snapshots" not in text
 
 
+async def test_counting_reads_the_executions_of_an_action_by_their_index(
+    database: asyncpg.Connection, journal: PostgresJournal
+) -> None:
+    await database.execute(FINISHED)
+    await database.execute("VACUUM ANALYZE attune.execution")
+    fence = journal.fence()
+    counting = (statement("count_days"), fence.shard, fence.claim, fence.epoch, 1, NOW, 1000)
+    looking = (statement("uncounted_actions"), NOW)
+    for question, *arguments in (counting, looking):
+        plan = await database.fetch(f"EXPLAIN {question}", *arguments)
+        assert any("Index Scan using execution_action_queue_order_key" in row[0] for row in plan), plan
+        assert not any("Seq Scan on execution " in row[0] for row in plan), plan
+
+
 async def test_of_two_owners_that_overlap_one_does_the_task(
     database: asyncpg.Connection, maintenance: PostgresMaintenance
 ) -> None:
@@ -178,6 +193,37 @@ async def test_an_engine_does_the_maintenance(
         "snapshot-queues": 0,
         "clean-queue-stats": 0,
         "delete-snapshots": 0,
+        "count-days": ANY,
         "delete-executions": 5000,
     }
     assert await database.fetchval("SELECT count(*) FROM attune.execution") == 0
+    days = await database.fetch("SELECT executions, succeeded, unfinished FROM attune.execution_day")
+    assert [tuple(day) for day in days] == [(5000, 5000, 0)], "however many tasks count, each execution counts once"
+
+
+async def test_of_two_owners_that_count_at_once_each_execution_is_counted_once(
+    database: asyncpg.Connection, maintenance: PostgresMaintenance
+) -> None:
+    await database.execute(FINISHED)
+    assert await maintenance.count_days(1, NOW, 1000) == (1000, True)
+    async with database.transaction():
+        await database.execute("UPDATE attune.execution_counted SET last_order = 2000")
+        second = asyncio.create_task(maintenance.count_days(1, NOW, 1000))
+        async with asyncio.timeout(DEADLINE_SECONDS):
+            while await database.fetchval(WAITING_FOR_A_LOCK) != 1:
+                await asyncio.sleep(0.01)
+                await database.execute("SELECT pg_stat_clear_snapshot()")
+    assert (await second).executions == 0
+    assert await database.fetchval("SELECT sum(executions) FROM attune.execution_day") == 1000
+    assert await maintenance.count_days(1, NOW, 10_000) == (3000, False)
+
+
+async def test_counting_waits_for_no_turn(
+    database: asyncpg.Connection, journal: PostgresJournal, maintenance: PostgresMaintenance
+) -> None:
+    await database.execute(FINISHED)
+    async with asyncio.timeout(DEADLINE_SECONDS), database.transaction():
+        await database.execute("UPDATE attune.executor_shard SET renewed_at = now()")
+        await database.execute("UPDATE attune.action SET rate_marks = '[]'")
+        assert (await maintenance.count_days(1, NOW, 1000)).executions == 1000
+    await journal.commit(TurnRecord())

@@ -93,4 +93,6 @@ async def test_totals_and_policies_of_an_older_database_are_kept(database_url: s
     await migrate(database_url)
     rows = await connection.fetch("SELECT last_order, total_rejected, governed FROM attune.action ORDER BY id")
     assert [tuple(row) for row in rows] == [(70, 3, True), (0, 0, False)]
+    counted = await connection.fetch("SELECT action, last_order FROM attune.execution_counted ORDER BY action")
+    assert [tuple(row) for row in counted] == [(1, 70), (2, 0)], "what is gone already is in no day"
     await connection.close()

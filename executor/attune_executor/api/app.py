@@ -15,6 +15,7 @@ from attune_executor.api.checkup import Examine, checkup_router, examine_nothing
 from attune_executor.api.dashboard import dashboard_router
 from attune_executor.api.ending import FailedByHand, SucceededByHand, ending_router
 from attune_executor.api.executions import EXECUTIONS, executions_router
+from attune_executor.api.growth import AbsentGrowth, growth_router
 from attune_executor.api.listing import listing_router
 from attune_executor.api.live import AbsentQueues, LiveQueues
 from attune_executor.api.maintenance import maintenance_router
@@ -31,6 +32,7 @@ from attune_executor.api.stuck import stuck_router
 from attune_executor.api.throughput import throughput_router
 from attune_executor.api.waiting import waiting_router
 from attune_executor.ports.authorization import Authorizer
+from attune_executor.ports.growth import GrowthHistory
 from attune_executor.ports.history import ExecutionHistory
 from attune_executor.ports.scaling_history import ScalingHistory
 
@@ -75,11 +77,13 @@ def create_api(
     scaling: ScalingHistory | None = None,
     collectors: Iterable[Collector] = (),
     examine: Examine = examine_nothing,
+    growth: GrowthHistory | None = None,
 ) -> FastAPI:
     """The HTTP API in front of ``service``; unless ``submissions`` says otherwise, as fast as requests come.
 
     ``live`` is what those who watch are shown, and whoever made it runs it; unless given, there is nothing to see.
-    ``collectors`` add to the metrics of queues and process; ``examine`` looks into the executor for its health.
+    ``collectors`` add to the metrics of queues and process; ``examine`` looks into the executor for its health,
+    ``growth`` back over days.
     """
     live = live or LiveQueues(AbsentQueues())
     guard = Guard(authorizer)
@@ -96,6 +100,7 @@ def create_api(
     app.include_router(listing_router(history, guard))
     app.include_router(queues_router(service, guard))
     app.include_router(throughput_router(service, guard))
+    app.include_router(growth_router(service, growth or AbsentGrowth(), guard))
     app.include_router(checkup_router(examine, guard))
     app.include_router(maintenance_router(service, guard))
     app.include_router(waiting_router(history, live, guard))

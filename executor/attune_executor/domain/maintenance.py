@@ -20,6 +20,8 @@ STATS_KEPT_SECONDS: Final = 7 * DAY
 """Statistics of a queue at rest are deleted when they are older."""
 DEFAULT_SNAPSHOT_RETENTION_DAYS: Final = 30
 """Snapshots of the queues are deleted when they are older: the runbook's "Queue Snapshots Cleanup"."""
+DEFAULT_GROWTH_RETENTION_DAYS: Final = 400
+"""Counts of a day are deleted when they are older: a year and a month can be compared with the one before."""
 DEFAULT_EXECUTION_RETENTION_DAYS: Final = 30
 """As far back as the runbook's report for growth planning looks, and no further."""
 
@@ -38,6 +40,8 @@ class Task(StrEnum):
     """Statistics of queues long at rest."""
     DELETE_SNAPSHOTS = "delete-snapshots"
     """Snapshots past their time."""
+    COUNT_DAYS = "count-days"
+    """Executions into the counts of their days, ``attune.execution_day``, and old days away."""
     DELETE_EXECUTIONS = "delete-executions"
     """Finished executions past their retention."""
 
@@ -77,6 +81,8 @@ SCHEDULES: Final = {
     Task.SNAPSHOT_QUEUES: Schedule(300),
     Task.CLEAN_QUEUE_STATS: Schedule(WEEK, _SUNDAY + _QUIET),
     Task.DELETE_SNAPSHOTS: Schedule(DAY, _QUIET),
+    # What is accepted before midnight has ended by then, unless it waits or runs for hours.
+    Task.COUNT_DAYS: Schedule(DAY, _QUIET),
     Task.DELETE_EXECUTIONS: Schedule(HOUR),
 }
 
@@ -85,6 +91,7 @@ PURPOSES: Final = {
     Task.SNAPSHOT_QUEUES: "copies every queue that is not empty or idle to attune.queue_snapshots",
     Task.CLEAN_QUEUE_STATS: "deletes the statistics of queues that were at rest for 7 days",
     Task.DELETE_SNAPSHOTS: "deletes snapshots past their retention",
+    Task.COUNT_DAYS: "counts the executions of every day that is over into attune.execution_day",
     Task.DELETE_EXECUTIONS: "deletes finished executions past their retention",
 }
 """What each task does, for people."""
@@ -105,11 +112,13 @@ class MaintenanceRules:
         snapshots: whether queues are snapshot; without statistics in the table there is nothing true to copy.
         execution_retention_days: a finished execution is deleted this long after it finished; 0: never.
         snapshot_retention_days: a snapshot is deleted this long after it was taken; 0: never.
+        growth_retention_days: the counts of a day are deleted this long after it; 0: never.
     """
 
     snapshots: bool = True
     execution_retention_days: int = DEFAULT_EXECUTION_RETENTION_DAYS
     snapshot_retention_days: int = DEFAULT_SNAPSHOT_RETENTION_DAYS
+    growth_retention_days: int = DEFAULT_GROWTH_RETENTION_DAYS
 
     def tasks(self) -> list[Task]:
         """The tasks to run."""
@@ -127,6 +136,10 @@ class MaintenanceRules:
     def snapshots_kept_since(self, now: float) -> float:
         """Snapshots taken before this Unix time are deleted."""
         return _kept_since(self.snapshot_retention_days, now)
+
+    def days_kept_since(self, now: float) -> float:
+        """The counts of days before that of this Unix time are deleted."""
+        return _kept_since(self.growth_retention_days, now)
 
 
 def _kept_since(days: int, now: float) -> float:

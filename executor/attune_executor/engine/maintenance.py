@@ -6,6 +6,7 @@ each time. Large deletions go in small batches with rests in between: the databa
 """
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import replace
 from time import monotonic
@@ -15,6 +16,7 @@ import structlog
 
 from attune_executor.backoff import Backoff
 from attune_executor.domain.maintenance import (
+    DAY,
     SCHEDULES,
     STATS_KEPT_SECONDS,
     MaintenanceRules,
@@ -58,6 +60,7 @@ class Maintenance:
         self._poll_seconds = poll_seconds
         self._first_retry_seconds = first_retry_seconds
         self._reports = {task: TaskReport(task) for task in Task}
+        self._counting = asyncio.Lock()
         self._asked = {task: asyncio.Event() for task in Task}
 
     def report(self) -> tuple[TaskReport, ...]:
@@ -125,27 +128,49 @@ class Maintenance:
                 return await self._repository.snapshot_queues(now, last)
             case Task.CLEAN_QUEUE_STATS:
                 return await self._repository.clean_queue_stats(now - STATS_KEPT_SECONDS, now, last)
-            case Task.DELETE_SNAPSHOTS | Task.DELETE_EXECUTIONS:
+            case Task.DELETE_SNAPSHOTS | Task.COUNT_DAYS | Task.DELETE_EXECUTIONS:
                 begun = monotonic()
-                rows = await (self._delete_snapshots(now) if task is Task.DELETE_SNAPSHOTS else self._sweep(now))
+                rows = await self._in_batches(task, now)
                 run = TaskRun(task, now, monotonic() - begun, rows)
                 await self._repository.record(run, last)
                 return run
 
-    async def _delete_snapshots(self, now: float) -> int:
-        before = self.rules.snapshots_kept_since(now)
+    async def _in_batches(self, task: Task, now: float) -> int:
+        if task is Task.DELETE_SNAPSHOTS:
+            return await self._delete_old(self._repository.delete_snapshots, self.rules.snapshots_kept_since(now))
+        if task is Task.COUNT_DAYS:
+            counted = await self._count(now // DAY * DAY)
+            return counted + await self._delete_old(self._repository.delete_days, self.rules.days_kept_since(now))
+        return await self._sweep(now)
+
+    async def _delete_old(self, delete: Callable[[float, int], Awaitable[int]], before: float) -> int:
         total = 0
         while True:
             begun = monotonic()
-            deleted = await self._repository.delete_snapshots(before, _BATCH)
+            deleted = await delete(before, _BATCH)
             total += deleted
             if deleted < _BATCH:
                 return total
             await asyncio.sleep(rest_seconds(monotonic() - begun))
 
+    async def _count(self, before: float) -> int:
+        """Add the executions accepted before to their days."""
+        total = 0
+        async with self._counting:
+            for action in await self._repository.uncounted(before):
+                more = True
+                while more:
+                    begun = monotonic()
+                    executions, more = await self._repository.count_days(action, before, _BATCH)
+                    total += executions
+                    await asyncio.sleep(rest_seconds(monotonic() - begun))
+        return total
+
     async def _sweep(self, now: float) -> int:
         """Delete finished executions in the order of their ids, which is nearly that of their creation."""
         before = self.rules.executions_kept_since(now)
+        # Nothing goes before it is in its day.
+        await self._count(before)
         total = after_id = young = 0
         while True:
             begun = monotonic()

@@ -1,5 +1,6 @@
 """What maintenance needs of the database. Only the owner of the shard changes anything here."""
 
+from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
 from attune_executor.domain.maintenance import Task, TaskRun
@@ -17,11 +18,18 @@ class Swept(NamedTuple):
     old: bool
 
 
+class Counted(NamedTuple):
+    """How many executions a batch added to their days; ``more`` says that there may be others behind them."""
+
+    executions: int
+    more: bool
+
+
 class MaintenanceRepository(Protocol):
     """Carries the tasks out. Times are Unix seconds.
 
-    Every method raises JournalError where the database is away. All but ``last_run`` raise it also where the shard has
-    another owner, or the task another run than ``previous``: nothing was changed then.
+    Every method raises JournalError where the database is away. All but ``last_run`` and ``uncounted`` raise it also
+    where the shard has another owner, or the task another run than ``previous``: nothing was changed then.
     """
 
     async def last_run(self, task: Task) -> TaskRun | None:
@@ -45,6 +53,18 @@ class MaintenanceRepository(Protocol):
 
     async def delete_executions(self, before: float, after_id: int, limit: int) -> Swept:
         """Look at the next ``limit`` executions above ``after_id``; delete those finished before. Totals are kept."""
+        ...
+
+    async def uncounted(self, before: float) -> Sequence[int]:
+        """The ids of actions with executions accepted before that are in no day yet."""
+        ...
+
+    async def count_days(self, action_id: int, before: float, limit: int) -> Counted:
+        """Look at the next ``limit`` executions of an action; add those accepted before to their days, each once."""
+        ...
+
+    async def delete_days(self, before: float, limit: int) -> int:
+        """Delete up to ``limit`` counts of days before that of a moment; returns how many."""
         ...
 
     async def record(self, run: TaskRun, previous: TaskRun | None) -> None:

@@ -8,6 +8,7 @@ from pydantic import ConfigDict, Field, ValidationError, ValidatorFunctionWrapHa
 from attune_executor.domain.emergency import EMERGENCY_MAX_QUEUE_LENGTH, Emergency
 from attune_executor.domain.maintenance import (
     DEFAULT_EXECUTION_RETENTION_DAYS,
+    DEFAULT_GROWTH_RETENTION_DAYS,
     DEFAULT_SNAPSHOT_RETENTION_DAYS,
     MaintenanceRules,
 )
@@ -128,6 +129,15 @@ class RetentionSpec(ResourceModel):
     )
     """Days after which a snapshot of the queues is deleted; 0: never. Looked after once a day."""
 
+    growth_days: int = between(
+        0,
+        36_500,
+        "retention.growthDays must be between 1 and 36500, or 0 to keep the counts of every day for ever",
+        default=DEFAULT_GROWTH_RETENTION_DAYS,
+    )
+    """Days after which the counts of a day, from which growth is planned, are deleted; 0: never. Looked after once a
+    day."""
+
 
 class SnapshotsSpec(ResourceModel):
     """The snapshots in `attune.queue_snapshots`, from which growth is analyzed."""
@@ -180,6 +190,7 @@ class ExecutorConfigSpec(ResourceModel):
                 snapshots=statistics and self.snapshots.enabled,
                 execution_retention_days=self.retention.execution_days,
                 snapshot_retention_days=self.retention.snapshot_days,
+                growth_retention_days=self.retention.growth_days,
             ),
         )
 

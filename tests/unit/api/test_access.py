@@ -33,6 +33,8 @@ GUARDED = [
     ("GET", f"/api/v1/actions/{REF}/waiting"),
     ("GET", "/api/v1/stream"),
     ("GET", "/api/v1/permissions"),
+    ("GET", "/api/v1/growth"),
+    ("GET", "/api/v1/queue-growth"),
     ("GET", "/metrics"),
     ("GET", "/no/such/path"),
 ]

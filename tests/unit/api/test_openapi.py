@@ -28,6 +28,8 @@ OPERATIONS = {
     ("/api/v1/health", "get"): {"200", *GUARDED},
     ("/api/v1/maintenance", "get"): {"200", *GUARDED},
     ("/api/v1/maintenance/{task}/run", "post"): {"202", "404", "409", "413", *GUARDED},
+    ("/api/v1/growth", "get"): {"200", "404", "422", *GUARDED},
+    ("/api/v1/queue-growth", "get"): {"200", *GUARDED},
     ("/livez", "get"): {"200", "503"},
     ("/readyz", "get"): {"200", "503"},
     ("/metrics", "get"): {"200", *GUARDED},

@@ -46,6 +46,7 @@ def test_schedules_are_told_in_words() -> None:
         Task.SNAPSHOT_QUEUES: "every 5 minutes",
         Task.CLEAN_QUEUE_STATS: "Sundays at 03:00 UTC",
         Task.DELETE_SNAPSHOTS: "daily at 03:00 UTC",
+        Task.COUNT_DAYS: "daily at 03:00 UTC",
         Task.DELETE_EXECUTIONS: "every hour",
     }
 

@@ -3,11 +3,13 @@
 import asyncio
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager, suppress
+from unittest.mock import ANY
 
 import pytest
 
 from attune_executor.adapters.memory import JournalStore, ManualClock, MemoryJournal, MemoryMaintenance
 from attune_executor.domain.execution import ExecutionStatus
+from attune_executor.domain.growth import day_of
 from attune_executor.domain.maintenance import DAY, WEEK, MaintenanceRules, Task, TaskReport, TaskRun
 from attune_executor.domain.policy import QueuePolicy
 from attune_executor.domain.records import Accepted, Finished, TurnRecord
@@ -233,3 +235,30 @@ async def test_asking_is_faster_than_waiting_for_the_next_attempt(world: World) 
         world.store.away = False
         maintenance.start(Task.SNAPSHOT_QUEUES)
         await until(lambda: report_of(maintenance, Task.SNAPSHOT_QUEUES).failure is None)
+
+
+async def test_days_that_are_over_are_counted_and_outlive_their_executions(world: World) -> None:
+    await world.executions(1, 2, age_days=31)
+    await world.executions(3, 4, 5, age_days=1)
+    await world.executions(6, age_days=0)
+    async with world.maintained():
+        await until(lambda: world.last(Task.COUNT_DAYS) is not None and world.last(Task.DELETE_EXECUTIONS) is not None)
+        assert sorted(world.store.executions) == [3, 4, 5, 6]
+        counted = {(START - day * DAY, world.store.days[day_of(START - day * DAY), 1].executions) for day in (31, 1)}
+        assert counted == {(START - 31 * DAY, 2), (START - DAY, 3)}
+        assert len(world.store.days) == 2, "today is not over"
+        world.clock.advance(DAY)
+        await until(lambda: len(world.store.days) == 3)
+        world.clock.advance(370 * DAY)
+        await until(lambda: {day for day, _ in world.store.days} == {day_of(START - DAY), day_of(START)})
+
+
+async def test_nothing_is_deleted_before_it_is_in_its_day(world: World) -> None:
+    await world.executions(1, 2, age_days=31)
+    async with world.maintained(MaintenanceRules(growth_retention_days=0)) as maintenance:
+        await until(lambda: not world.store.executions)
+        assert world.store.days[day_of(START - 31 * DAY), 1].succeeded == 2
+        await until(lambda: not any(report.running for report in maintenance.report()))
+        world.clock.advance(5000 * DAY)
+        await until(lambda: world.last(Task.COUNT_DAYS) == TaskRun(Task.COUNT_DAYS, world.clock.now(), ANY, 0))
+        assert len(world.store.days) == 1

@@ -3,6 +3,7 @@
 from attune_executor.adapters.memory.authorizer import MemoryAuthorizer
 from attune_executor.adapters.memory.broker import MemoryBroker
 from attune_executor.adapters.memory.clock import ManualClock
+from attune_executor.adapters.memory.growth import MemoryGrowth
 from attune_executor.adapters.memory.history import MemoryExecutionHistory
 from attune_executor.adapters.memory.journal import JournalStore, MemoryJournal, MemoryQueueStatsRepository
 from attune_executor.adapters.memory.load_history import MemoryLoadHistory
@@ -15,6 +16,7 @@ __all__ = [
     "MemoryAuthorizer",
     "MemoryBroker",
     "MemoryExecutionHistory",
+    "MemoryGrowth",
     "MemoryJournal",
     "MemoryLoadHistory",
     "MemoryMaintenance",

@@ -3,11 +3,13 @@
 from collections import defaultdict
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from math import inf
 from time import monotonic
 from typing import NamedTuple
 
 from attune_executor.domain.execution import TERMINAL, ExecutionStatus
+from attune_executor.domain.growth import DayCount
 from attune_executor.domain.maintenance import Task, TaskRun
 from attune_executor.domain.policy import QueuePolicy
 from attune_executor.domain.rate_meter import RateMark
@@ -87,6 +89,8 @@ class JournalStore:
     stats: dict[int, QueueStats] = field(default_factory=dict[int, QueueStats])
     snapshots: list[QueueSnapshot] = field(default_factory=list[QueueSnapshot])
     maintenance: dict[Task, TaskRun] = field(default_factory=dict[Task, TaskRun])
+    days: dict[tuple[date, int], DayCount] = field(default_factory=dict[tuple[date, int], DayCount])
+    counted: dict[int, int] = field(default_factory=dict[int, int])
 
     ended_elsewhere: list[EndedElsewhere] = field(default_factory=list[EndedElsewhere])
     turned: dict[int, bool] = field(default_factory=dict[int, bool])

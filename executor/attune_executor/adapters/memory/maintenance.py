@@ -1,12 +1,15 @@
 """Maintenance in memory, on the store that the journals share."""
 
+from collections.abc import Sequence
 from itertools import islice
 
+from attune_executor.adapters.memory.growth import added
 from attune_executor.adapters.memory.journal import MemoryJournal, QueueSnapshot
-from attune_executor.domain.execution import TERMINAL
+from attune_executor.domain.execution import TERMINAL, ExecutionStatus
+from attune_executor.domain.growth import DayCount, day_of
 from attune_executor.domain.maintenance import Task, TaskRun
-from attune_executor.ports.journal import JournalError
-from attune_executor.ports.maintenance import Swept
+from attune_executor.ports.journal import JournalError, StoredExecution
+from attune_executor.ports.maintenance import Counted, Swept
 
 
 class MemoryMaintenance:
@@ -67,6 +70,38 @@ class MemoryMaintenance:
         old = any(row.created < before for row in rows)
         return Swept(len(batch), len(gone), batch[-1] if batch else after_id, old)
 
+    async def uncounted(self, before: float) -> Sequence[int]:
+        """Actions that have something to count."""
+        self._store.check_up()
+        return sorted({row.action_id for row in self._uncounted(None) if row.created < before})
+
+    async def count_days(self, action_id: int, before: float, limit: int) -> Counted:
+        """Count one batch."""
+        self._journal.check_owner()
+        batch = self._uncounted(action_id)[:limit]
+        past = [row for row in batch if row.created < before]
+        for row in past:
+            key = day_of(row.created), action_id
+            self._store.days[key] = added(self._store.days.get(key, DayCount(key[0])), _one(row))
+            self._store.counted[action_id] = row.queue_order
+        return Counted(len(past), more=len(past) == limit)
+
+    async def delete_days(self, before: float, limit: int) -> int:
+        """Delete one batch."""
+        self._journal.check_owner()
+        gone = sorted(key for key in self._store.days if key[0] < day_of(before))[:limit]
+        for key in gone:
+            del self._store.days[key]
+        return len(gone)
+
+    def _uncounted(self, action_id: int | None) -> list[StoredExecution]:
+        rows = sorted((row.stored for row in self._store.executions.values()), key=lambda row: row.queue_order)
+        return [
+            row
+            for row in rows
+            if action_id in {None, row.action_id} and row.queue_order > self._store.counted.get(row.action_id, 0)
+        ]
+
     async def record(self, run: TaskRun, previous: TaskRun | None) -> None:
         """Keep the run."""
         self._check(run.task, previous)
@@ -80,3 +115,20 @@ class MemoryMaintenance:
     def _keep(self, run: TaskRun) -> TaskRun:
         self._store.maintenance[run.task] = run
         return run
+
+
+def _one(row: StoredExecution) -> DayCount:
+    ended = row.status in TERMINAL
+    succeeded, failed = row.status is ExecutionStatus.SUCCEEDED, row.status is ExecutionStatus.FAILED
+    ran = ended and row.started_at is not None
+    return DayCount(
+        day_of(row.created),
+        1,
+        int(succeeded),
+        int(failed),
+        int(ended and not succeeded and not failed),
+        int(not ended),
+        row.updated - row.created if succeeded else 0.0,
+        int(ran),
+        max(0.0, row.updated - (row.started_at or 0.0)) if ran else 0.0,
+    )

@@ -1,5 +1,6 @@
 """PostgreSQL: schema ``attune``, the journal, its history and the queue statistics."""
 
+from attune_executor.adapters.postgres.growth import PostgresGrowth
 from attune_executor.adapters.postgres.history import PostgresExecutionHistory
 from attune_executor.adapters.postgres.journal import PostgresJournal
 from attune_executor.adapters.postgres.maintenance import PostgresMaintenance
@@ -9,6 +10,7 @@ from attune_executor.adapters.postgres.schema import check_schema
 
 __all__ = [
     "PostgresExecutionHistory",
+    "PostgresGrowth",
     "PostgresJournal",
     "PostgresMaintenance",
     "PostgresMembership",

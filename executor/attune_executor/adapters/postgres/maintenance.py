@@ -1,6 +1,6 @@
 """Maintenance in PostgreSQL: on a connection of its own, where it holds up nobody but itself."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from time import monotonic
 from typing import Final, Self
 
@@ -13,7 +13,7 @@ from attune_executor.adapters.postgres.statements import statement
 from attune_executor.credentials import ServerUrl
 from attune_executor.domain.maintenance import Task, TaskRun
 from attune_executor.ports.journal import JournalError
-from attune_executor.ports.maintenance import Swept
+from attune_executor.ports.maintenance import Counted, Swept
 
 _COMMAND_SECONDS: Final = 60.0
 # Nothing here needs to survive the server's crash that what comes after it does not need too, so nobody waits for the
@@ -70,6 +70,21 @@ class PostgresMaintenance:
         """Delete one batch."""
         row = await self._fenced("deleting old executions", "delete_executions", before, after_id, limit)
         return Swept(row["scanned"], row["deleted"], row["last_id"] or after_id, row["old"])
+
+    async def uncounted(self, before: float) -> Sequence[int]:
+        """Actions that have something to count."""
+        with away_is_journal_error("looking for what is to be counted"):
+            return [row["id"] for row in await self._connections.fetch(statement("uncounted_actions"), before)]
+
+    async def count_days(self, action_id: int, before: float, limit: int) -> Counted:
+        """Count one batch."""
+        row = await self._fenced("counting the days", "count_days", action_id, before, limit)
+        return Counted(row["counted"], row["more"])
+
+    async def delete_days(self, before: float, limit: int) -> int:
+        """Delete one batch."""
+        row = await self._fenced("deleting old days", "delete_days", before, limit)
+        return int(row["deleted"])
 
     async def record(self, run: TaskRun, previous: TaskRun | None) -> None:
         """Write the task's row."""
