@@ -26,6 +26,7 @@ class Faults:
         self.random = random
         self.rate = rate
         self.seen: Counter[tuple[str, Fault]] = Counter()
+        self._answers: list[asyncio.Future[None]] = []
 
     def draw(self, call: str) -> Fault | None:
         if self.random.random() >= self.rate:
@@ -33,6 +34,16 @@ class Faults:
         fault = self.random.choice(list(Fault))
         self.seen[call, fault] += 1
         return fault
+
+    async def no_answer(self) -> None:
+        """Wait for what a dead process will never hear.
+
+        It is remembered, since a task that waits for something which nobody knows is garbage, and would be collected in
+        the middle of its work rather than cancelled in the end.
+        """
+        answer = asyncio.get_running_loop().create_future()
+        self._answers.append(answer)
+        await answer
 
     def latency(self) -> float:
         """Seconds; now and then long, so that everything overtakes everything that it may."""
@@ -78,8 +89,8 @@ class Process:
         while self.alive and loop.time() < self.paused_until:
             await asyncio.sleep(self.paused_until - loop.time())
         if not self.alive:
-            await loop.create_future()
+            await self._faults.no_answer()
 
     async def _crash(self) -> None:
         self.kill()
-        await asyncio.get_running_loop().create_future()
+        await self._faults.no_answer()
