@@ -20,7 +20,7 @@ PROMISED = 5.0
 """Seconds after a command has returned in which what it says is seen by callers."""
 CRITICAL, LOW, BATCH = "core.sleep", "core.shell", "core.echo"
 OWN_LIMIT, DEFAULT_LIMIT, EMERGENCY_LIMIT = 5, 7, 40
-PER_MINUTE = 50
+PER_MINUTE = 20
 CONFIG: dict[str, Any] = {
     "apiVersion": "attune.io/v1alpha1",
     "kind": "ExecutorConfig",

@@ -35,6 +35,15 @@ def may(kubectl: Kubectl, namespace: str, account: str, *question: str) -> bool:
         return False
 
 
+def of_group(kubectl: Kubectl, namespace: str, *question: str) -> bool:
+    """Whether somebody of the group attune-sre may do that."""
+    person = ("--as=ann", "--as-group=attune-sre", "--as-group=system:authenticated")
+    try:
+        return kubectl.run("auth", "can-i", *question, *person, "--namespace", namespace).strip() == "yes"
+    except KubectlError:  # it says no by its exit code
+        return False
+
+
 def test_every_manifest_is_accepted_without_a_warning(
     kubectl: Kubectl, namespace: str, base: list[dict[str, Any]]
 ) -> None:
@@ -105,3 +114,50 @@ def test_the_operator_may_do_what_it_does_and_no_more(
     operator = [(question, may(kubectl, namespace, "attune-operator", *question)) for question in allowed + refused]
     assert operator == [(question, True) for question in allowed] + [(question, False) for question in refused]
     assert not may(kubectl, namespace, "attune-worker", "get", "actionqueuepolicies")
+
+
+def test_people_may_do_what_the_command_line_does_and_no_more(kubectl: Kubectl, namespace: str) -> None:
+    roles, people = (
+        list(yaml.safe_load_all((MANIFESTS / part).read_text(encoding="utf-8")))
+        for part in ("base/user-roles.yaml", "components/people/people.yaml")
+    )
+    # The cluster's ClusterRoles may be another release's: these have names of the test's own, and add to no other role.
+    names = {role["metadata"]["name"]: f"{role['metadata']['name']}-{namespace}" for role in roles}
+    for role in roles:
+        role["metadata"] = {"name": names[role["metadata"]["name"]]}
+    for item in people:
+        if "roleRef" in item:
+            item["roleRef"]["name"] = names.get(item["roleRef"]["name"], item["roleRef"]["name"])
+    kubectl.apply([*roles, *(moved(item, namespace) for item in people)])
+    allowed = [
+        ("patch", "actionqueuepolicies"),
+        ("create", "executorconfigs"),
+        ("delete", "executorconfigs"),
+        ("get", "leases.coordination.k8s.io/attune-operator"),
+        ("get", "services/attune-executor"),
+        ("list", "pods"),
+        ("list", "events"),
+        ("list", "replicasets.apps"),
+        ("list", "resourcequotas"),
+        ("get", "pods", "--subresource=log"),
+        ("create", "pods", "--subresource=portforward"),
+        ("create", "serviceaccounts/sre", "--subresource=token"),
+    ]
+    refused = [
+        ("get", "secrets"),
+        ("create", "pods", "--subresource=exec"),
+        ("delete", "pods"),
+        ("create", "serviceaccounts/attune-operator", "--subresource=token"),
+        ("get", "leases.coordination.k8s.io/another"),
+        ("patch", "leases.coordination.k8s.io/attune-operator"),
+        ("patch", "deployments.apps"),
+        ("list", "nodes"),
+    ]
+    try:
+        granted = [(question, of_group(kubectl, namespace, *question)) for question in allowed + refused]
+        assert granted == [(question, True) for question in allowed] + [(question, False) for question in refused]
+        # The account that they call the executor as submits and cancels, and does not reach pods.
+        assert may(kubectl, namespace, "sre", "delete", "actionqueuepolicies", "--subresource=executions")
+        assert not may(kubectl, namespace, "sre", "list", "pods")
+    finally:
+        kubectl.run("delete", "clusterrole", *names.values())

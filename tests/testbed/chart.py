@@ -21,7 +21,7 @@ from testbed.services.program import REPOSITORY
 TEMPLATES: Final = REPOSITORY / "manifests/chart/templates"
 MANIFESTS: Final = REPOSITORY / "manifests"
 NAMESPACE: Final = "attune-system"
-OPTIONAL: Final = {"networkPolicy": "network-policy", "monitoring": "monitoring"}
+OPTIONAL: Final = {"networkPolicy": "network-policy", "monitoring": "monitoring", "people": "people"}
 """Components that only add objects, by the section of values.yaml that has `enabled` for each."""
 PATCHING: Final = {"tls": "tls"}
 """Components that only add to lists of the operator's Deployment, likewise."""

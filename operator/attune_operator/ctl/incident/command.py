@@ -163,7 +163,10 @@ async def _from_cluster(
 async def _from_executor(
     collector: Collector, executor: ExecutorParts, actions: Sequence[str], *, one_by_one: bool
 ) -> None:
-    await collector.part("Readiness", partial(executor.text, "/readyz", "readyz.json"))
+    if not await collector.part("Readiness of the executor", partial(executor.text, "/readyz", "readyz.json")):
+        # Each of the others would wait as long for the same answer.
+        collector.missing("all else that the executor's API tells", "it is not reached, as its readiness says")
+        return
     await collector.part("Liveness", partial(executor.text, "/livez", "livez.json"))
     await collector.part("Metrics", partial(executor.text, "/metrics", "metrics.txt"))
     await collector.part(
