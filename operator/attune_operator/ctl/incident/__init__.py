@@ -1,5 +1,6 @@
 """`attune incident`: what the runbook wants kept of a violation of the order or a crash loop, in one archive.
 
-`parts` says what is collected and by whom, `archive` writes it to disk as it comes, `redaction` masks what must not
-leave the cluster, `findings` reads out of pods and executions what an SRE would look for first.
+`cluster_parts` and `executor_parts` collect, `collecting` keeps account, `redaction` masks what must not leave the
+cluster, `archive` writes it to disk as it comes, `findings` reads out what an SRE would look for first, and `index` says
+what is what.
 """

@@ -4,6 +4,7 @@ import json
 import os
 import re
 import shlex
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -127,3 +128,8 @@ def test_pausing_never_opens_what_is_closed(make_policy: MakePolicy) -> None:
     for wanted in (Admission.HOLD, Admission.OPEN):
         with pytest.raises(CtlError, match="Closed"):
             must_change(make_policy(admission="Closed"), wanted)
+
+
+def test_the_other_commands_do_not_load_what_top_draws_with() -> None:
+    program = "import sys, attune_operator.ctl.main; sys.exit('textual' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0  # noqa: S603 - ours
