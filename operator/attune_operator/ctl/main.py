@@ -4,6 +4,7 @@ import typer
 
 from attune_operator.ctl.completion import kubectl_complete
 from attune_operator.ctl.dashboard.command import dashboard
+from attune_operator.ctl.doctor.command import doctor
 from attune_operator.ctl.emergency_commands import emergency
 from attune_operator.ctl.execution_commands import cancel, get, submit
 from attune_operator.ctl.incident.command import incident
@@ -14,7 +15,7 @@ from attune_operator.ctl.pausing import pause, resume
 from attune_operator.ctl.top.command import top
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
-for _command in (status, top, dashboard, throughput, check, submit, get, cancel, pause, resume, incident):
+for _command in (status, top, dashboard, throughput, doctor, check, submit, get, cancel, pause, resume, incident):
     app.command()(_command)
 app.command("capacity")(capacity_command)
 app.add_typer(emergency, name="emergency")
@@ -26,7 +27,8 @@ def attune() -> None:
     """Attune's queues from the command line, with the credentials of your kubeconfig.
 
     Exit codes: 0 done; 1 refused, or an execution did not succeed; 2 the command line is wrong; 3 the Kubernetes API or
-    the executor does not answer; 4 it did not happen in time. `check` has those of Nagios.
+    the executor does not answer; 4 it did not happen in time. `check` has those of Nagios; `doctor`
+    ends with 1 where it finds a fault.
     """
 
 

@@ -69,6 +69,13 @@ def show(grid: Grid) -> None:
     sys.stdout.write("".join(f"{line.rstrip()}\n" for line in capture.get().splitlines()))
 
 
+def show_texts(lines: Sequence[Text]) -> None:
+    """Print lines; in colour on a terminal."""
+    console = Console(soft_wrap=True, highlight=False)
+    for line in lines:
+        console.print(line)
+
+
 def say(line: str = "") -> None:
     """Print a sentence for people."""
     sys.stdout.write(f"{line}\n")

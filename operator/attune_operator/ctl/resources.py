@@ -108,23 +108,29 @@ def config_model(config: Mapping[str, Any]) -> ExecutorConfig:
         raise UnreachableError(f"the ExecutorConfig is another release's than this program's: {error}") from error
 
 
-async def read_leadership(kubernetes: Kubernetes, namespace: str) -> Leadership:
-    """Who leads, and why the statuses may be old."""
+async def read_lease(kubernetes: Kubernetes, namespace: str) -> Lease | None:
+    """The Lease by which an operator leads in ``namespace``; None where none ever has."""
+    path = f"/apis/coordination.k8s.io/v1/namespaces/{namespace}/leases/{LEASE_NAME}"
     try:
-        lease = await kubernetes.get(
-            f"Lease {namespace}/{LEASE_NAME}",
-            f"/apis/coordination.k8s.io/v1/namespaces/{namespace}/leases/{LEASE_NAME}",
-        )
+        return Lease.model_validate(await kubernetes.get(f"Lease {namespace}/{LEASE_NAME}", path))
     except NotFoundError:
-        return Leadership(
-            None, f"no operator has ever led in namespace {namespace}: name its namespace by --operator-namespace"
-        )
+        return None
+
+
+async def read_leadership(kubernetes: Kubernetes, namespace: str) -> Leadership:
+    """Who leads, as far as the user may know."""
+    try:
+        lease = await read_lease(kubernetes, namespace)
     except ForbiddenError:
         return Leadership(
             None,
             f"whether an operator leads cannot be told: get on Lease {LEASE_NAME} in namespace {namespace} is needed",
         )
-    return leadership(Lease.model_validate(lease), datetime.now(UTC))
+    if lease is None:
+        return Leadership(
+            None, f"no operator has ever led in namespace {namespace}: name its namespace by --operator-namespace"
+        )
+    return leadership(lease, datetime.now(UTC))
 
 
 async def why_old(kubernetes: Kubernetes, namespace: str) -> str | None:

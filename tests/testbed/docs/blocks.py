@@ -27,7 +27,7 @@ UNJUDGED: Final[Mapping[tuple[str, str], str]] = {
     ("docs/how-to/gitops.md", "data:"): "a fragment of Argo CD's own ConfigMap",
 }
 """Blocks, by page and first line, that nobody here can judge, and why."""
-KUBERNETES_OWN: Final = frozenset({"ConfigMap", "Role", "RoleBinding", "Secret", "ServiceAccount"})
+KUBERNETES_OWN: Final = frozenset({"ClusterRole", "ConfigMap", "Role", "RoleBinding", "Secret", "ServiceAccount"})
 """Kinds that the API server judges, in ``tests/cluster/test_docs.py``."""
 _CONNECTIONS: Final = {
     "database": {"url": "postgresql://attune@database/attune"},

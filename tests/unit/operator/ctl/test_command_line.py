@@ -40,6 +40,7 @@ COMMANDS = {
     "throughput",
     "maintenance",
     "incident",
+    "doctor",
 }
 EXAMPLE = ["capacity", "--peak", "10000", "--duration", "5", "--slots", "10"]
 

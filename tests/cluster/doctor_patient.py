@@ -1,0 +1,142 @@
+"""A healthy Attune with workers of its own, to be made ill: what the faults of `test_doctor` are injected into."""
+
+import json
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from testbed.attune.attune_program import Attune
+from testbed.attune.cluster_view import WORKERS, ClusterView
+
+DEPLOYMENT = "doctor-workers"
+SLOTS = 4
+SLEEP, ECHO = "core.sleep", "core.echo"
+_PID_FILE = "/tmp/worker.pid"  # noqa: S108 - the pod's own
+_LOOK_SECONDS = 1.0
+
+
+class Patient:
+    """The system under the doctor's eyes, and the means to change it."""
+
+    def __init__(self, view: ClusterView, program: Attune) -> None:
+        self.view = view
+        self.program = program
+        self._deployment: Mapping[str, Any] = {}
+
+    def prepare(self) -> None:
+        """Nothing of others, two policies, and a worker for both."""
+        self.view.run("delete", "actionqueuepolicies", "--all", "--wait=true")
+        self.restore_workers()
+        self.policy("doctor-echo", ECHO)
+        self.policy("doctor-sleep", SLEEP)
+        self.view.run("wait", "aqp", "--all", "--for=condition=Ready", "--timeout=60s")
+
+    def clear(self) -> None:
+        """Leave nothing behind."""
+        self.view.run("delete", "actionqueuepolicies", "--all", "--ignore-not-found")
+        self.view.run("delete", "deployment", DEPLOYMENT, "--ignore-not-found")
+
+    # The workers
+
+    def restore_workers(self) -> None:
+        """The Deployment as it should be; its pods are made new where that is another one."""
+        manifest = self._worker_manifest()
+        if self.view.run("get", "deployment", DEPLOYMENT, "--ignore-not-found", "--output=name"):
+            self.view.run("replace", "--filename=-", stdin=json.dumps(manifest))
+        else:
+            self.view.run("create", "--filename=-", stdin=json.dumps(manifest))
+
+    def change_pods(self, container: Mapping[str, Any], **pod: Any) -> None:
+        """Have the pods made anew with these fields."""
+        spec = {"containers": [{"name": "worker", **container}], **pod}
+        self._patch("deployment", DEPLOYMENT, {"spec": {"template": {"spec": spec}}}, "strategic")
+
+    def signal_worker(self, signal: str) -> None:
+        """Send a signal to the worker's process: it is not the first of its container, which could not be stopped."""
+        self.view.run("exec", f"deployment/{DEPLOYMENT}", "--", "sh", "-c", f"kill -{signal} $(cat {_PID_FILE})")
+
+    def _worker_manifest(self) -> Mapping[str, Any]:
+        """Like the Deployment of the overlay, but for its name, one slot count, and a shell in front of the worker."""
+        if self._deployment:
+            return self._deployment
+        spec = self.view.get("deployment", WORKERS)["spec"]
+        labels = {"app.kubernetes.io/name": DEPLOYMENT, "app.kubernetes.io/part-of": "attune"}
+        pod = spec["template"]["spec"]
+        (container,) = pod["containers"]
+        worker = f"attune-worker --pool {DEPLOYMENT} --slots {SLOTS} --health-port 8081"
+        container |= {"command": ["sh", "-c", f"{worker} & echo $! > {_PID_FILE}; wait"], "args": []}
+        # A worker that is stopped is to be found by the doctor, not by the kubelet.
+        container.pop("livenessProbe")
+        pod["terminationGracePeriodSeconds"] = 1
+        self._deployment = {
+            "apiVersion": "apps/v1",
+            "kind": "Deployment",
+            "metadata": {"name": DEPLOYMENT, "namespace": self.view.namespace},
+            "spec": {
+                "replicas": 1,
+                "strategy": {"type": "Recreate"},
+                "selector": {"matchLabels": {"app.kubernetes.io/name": DEPLOYMENT}},
+                "template": {"metadata": {"labels": labels}, "spec": pod},
+            },
+        }
+        return self._deployment
+
+    # The policies and their executions
+
+    def policy(self, name: str, action_ref: str, *, workers: bool = True, **spec: Any) -> None:
+        """Make a policy."""
+        served = {"deployment": DEPLOYMENT, "slotsPerWorker": SLOTS, "minReplicas": 1, "maxReplicas": 1}
+        manifest = {
+            "apiVersion": "attune.io/v1alpha1",
+            "kind": "ActionQueuePolicy",
+            "metadata": {"name": name, "namespace": self.view.namespace},
+            "spec": {"actionRef": action_ref, "concurrency": 2, **({"workers": served} if workers else {}), **spec},
+        }
+        self.view.kubectl.apply([manifest])
+
+    def change_policy(self, name: str, **spec: Any) -> None:
+        """Patch a policy."""
+        self._patch("aqp", name, {"spec": spec}, "merge")
+
+    def submit(self, action_ref: str, count: int = 1, **parameters: Any) -> int:
+        """Submit executions; returns the exit code."""
+        given = [f"--param={name}={value}" for name, value in parameters.items()]
+        return self.program.run("submit", action_ref, f"--count={count}", *given).returncode
+
+    def end_everything(self) -> None:
+        """End what waits and runs, by the runbook's SQL."""
+        self.view.query(
+            "UPDATE attune.execution SET status = 'cancelled', updated = NOW()"
+            " WHERE status IN ('requested', 'scheduled', 'running')"
+        )
+
+    def scale(self, deployment: str, replicas: int) -> None:
+        """Set the size of a Deployment."""
+        self.view.run("scale", f"deployment/{deployment}", f"--replicas={replicas}")
+
+    def _patch(self, kind: str, name: str, patch: Mapping[str, Any], how: str) -> None:
+        self.view.run("patch", kind, name, f"--type={how}", f"--patch={json.dumps(patch)}")
+
+    # The doctor
+
+    def examine(self, *options: str) -> list[dict[str, Any]]:
+        """The doctor's findings."""
+        done = self.program.run("doctor", *options, "--output=json")
+        assert done.returncode in {0, 1}, f"{done.returncode}\n{done.stdout}{done.stderr}"
+        findings: list[dict[str, Any]] = json.loads(done.stdout)["findings"]
+        assert bool(faults(findings)) == bool(done.returncode)
+        return findings
+
+    def examine_until(self, ids: set[str], options: Sequence[str], seconds: float) -> list[dict[str, Any]]:
+        """The first findings whose faults are these; the last ones when that does not come to be in time."""
+        deadline = time.monotonic() + seconds
+        while True:
+            findings = self.examine(*options)
+            if faults(findings) == ids or time.monotonic() > deadline:
+                return findings
+            time.sleep(_LOOK_SECONDS)
+
+
+def faults(findings: Sequence[Mapping[str, Any]]) -> set[str]:
+    """Ids of the findings that are no notices."""
+    return {finding["id"] for finding in findings if finding["severity"] != "notice"}
