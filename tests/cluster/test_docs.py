@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from testbed.attune.callers import EVERYTHING, caller_token
 from testbed.attune.cluster_view import ClusterView
 from testbed.cluster.errors import KubectlError
 from testbed.docs import schemas
@@ -18,10 +19,13 @@ from testbed.services.program import REPOSITORY
 
 pytestmark = pytest.mark.timeout(600)
 
+EXAMPLES = REPOSITORY / "manifests/examples"
+HOW_TO = Page(REPOSITORY / "docs/how-to/kubectl-attune.md")
+ACCOUNT = "attune-reader"
+RULES = (EVERYTHING, {"apiGroups": [""], "resources": ["pods", "events"], "verbs": ["get", "list"]})
 TUTORIAL = Page(REPOSITORY / "docs/tutorial.md")
 ON_A_TERMINAL = ("kubectl attune top", "kubectl attune dashboard")
 NEEDS_METRICS_SERVER = "kubectl -n attune-system top"
-FOLLOWS = re.compile(r" (--watch|-f)\b(?! \S+\.yaml)")
 CHANGES = ("rollout", "patch", "set", "delete", "create", "apply", "annotate", "scale")
 
 
@@ -43,18 +47,18 @@ def test_the_tutorial(typist: Typist, attune: ClusterView) -> None:
     assert attune.policies() == []
 
 
-HTTP_GET = (REPOSITORY / "manifests/examples/http-get.yaml").read_text(encoding="utf-8")
-EXECUTOR_CONFIG = (REPOSITORY / "manifests/examples/executor-config.yaml").read_text(encoding="utf-8")
-
-
 @pytest.fixture
-def examples(attune: ClusterView) -> Iterator[None]:
-    """The policy and the ExecutorConfig that the runbook's commands name."""
-    for text in (HTTP_GET, EXECUTOR_CONFIG):
-        attune.run("apply", "--filename=-", stdin=text.replace("attune-system", attune.namespace))
-    attune.run("wait", "aqp", "http-get", "--for=condition=Ready", "--timeout=60s")
+def examples(attune: ClusterView, typist: Typist) -> Iterator[None]:
+    """The policies and the ExecutorConfig that the pages' commands name, and an account to call as."""
+    for path in EXAMPLES.glob("*.yaml"):
+        typist.bring(path)
+    attune.run("apply", f"--filename={typist.folder / EXAMPLES.relative_to(REPOSITORY)}")
+    attune.run("wait", "aqp", "--all", "--for=condition=Ready", "--timeout=60s")
+    caller_token(attune.kubectl, attune.namespace, ACCOUNT, RULES)
+    typist.type(f"export ATTUNE_SERVICE_ACCOUNT={ACCOUNT}")
     yield
-    attune.run("delete", "aqp/http-get", "aec/executor")
+    attune.run("delete", "aqp", "--all")
+    attune.run("delete", "aec", "--all")
 
 
 @pytest.mark.usefixtures("examples")
@@ -72,7 +76,7 @@ def test_the_runbooks_commands(typist: Typist, attune: ClusterView) -> None:
             continue
         changes = command.split()[3] in CHANGES if command.startswith("kubectl -n ") else " emergency " in command
         dry = " --dry-run=server" if command.startswith("kubectl -n ") else " --dry-run"
-        line = FOLLOWS.sub("", command) + (dry if changes else "")
+        line = command + (dry if changes else "")
         if " rollout " in command:
             # Neither restart nor undo can be tried dry, the one never, the other without an earlier revision.
             line = re.sub(r"rollout (restart|undo)", "rollout history", command)
@@ -80,6 +84,44 @@ def test_the_runbooks_commands(typist: Typist, attune: ClusterView) -> None:
         typist.type(line, good=(0, 1) if "| grep" in command or "--previous" in command else (0,))
         typed += 1
     assert typed > 30
+
+
+@pytest.mark.usefixtures("examples")
+def test_the_how_to_of_the_command_line(typist: Typist, attune: ClusterView) -> None:
+    submitted = json.loads(typist.type("attune submit core.sleep --param seconds=100 --count 2 --output json"))
+    first, second = (each["id"] for each in submitted)
+    (typist.folder / "request.json").write_text(json.dumps({"url": "http://attune-executor:8080/livez"}))
+    typist.skipped = ("uv ", *ON_A_TERMINAL[1:], "kubectl attune top core", "kubectl -n attune-system create")
+    typist.replaced = {
+        "1042": str(first),
+        "1043": str(second),
+        "kubectl attune top   ": "kubectl attune top --once",
+        "export ATTUNE_SERVICE_ACCOUNT=sre": f"export ATTUNE_SERVICE_ACCOUNT={ACCOUNT}",
+        "--rate-limit 500": "--rate-limit 500 --yes",
+        "emergency off": "emergency off --yes",
+        "-o /tmp": f"-o {typist.folder}",
+    }
+    printed = {" ".join(line.split("#")[0].split()): text for line, text in typist.type_page(HOW_TO)}
+
+    assert "→ 3 workers recommended" in printed["kubectl attune capacity --peak 10000 --duration 5 --slots 10"]
+    assert printed["kubectl attune cancel 1042 1043"].count("core.sleep") == 2
+    assert "Emergency mode is off" in printed["kubectl attune emergency off"]
+    assert len(list(typist.folder.glob("attune-incident-*.tar.gz"))) == 3
+    assert attune.get("aec", "executor")["spec"]["emergencyMode"] is False
+
+
+@pytest.mark.usefixtures("examples")
+@pytest.mark.parametrize("name", ["emergency", "gitops", "maintenance"])
+def test_a_how_to(typist: Typist, attune: ClusterView, name: str) -> None:
+    policy = (EXAMPLES / "http-get.yaml").read_text(encoding="utf-8").replace("attune-system", attune.namespace)
+    (typist.folder / "policy.yaml").write_text(policy)
+    printed = list(typist.type_page(Page(REPOSITORY / f"docs/how-to/{name}.md")))
+
+    assert printed
+    if name == "emergency":
+        assert any(text.endswith("condition met\n") for _, text in printed)
+        attune.run("wait", "aqp/http-get", "--for=jsonpath={.status.maxQueueLength}=20000", "--timeout=20s")
+        attune.run("wait", "aec/executor", "--for=condition=EmergencyMode=False", "--timeout=20s")
 
 
 def test_the_servers_of_the_development_overlay_are_asked_as_shown(typist: Typist) -> None:

@@ -1,4 +1,4 @@
-"""What the how-tos for installing and upgrading name is there, and the overlay that they show is one."""
+"""What the pages have kubectl kustomize renders, and the overlay that the how-to for installing shows is one."""
 
 import re
 from pathlib import Path
@@ -8,10 +8,12 @@ import pytest
 import yaml
 
 from testbed.cluster.kubectl import Kubectl, find_kubectl
+from testbed.docs.judgement import USERS_OWN
+from testbed.docs.pages import pages
+from testbed.docs.shell import command_lines
 from testbed.services.program import REPOSITORY
 
-INSTALL, UPGRADE = (REPOSITORY / "docs/how-to" / name for name in ("install.md", "upgrade.md"))
-USERS_OWN = {"my-attune", "my-workers"}
+INSTALL = REPOSITORY / "docs/how-to/install.md"
 
 
 def kustomize(folder: Path) -> list[dict[str, Any]]:
@@ -20,14 +22,16 @@ def kustomize(folder: Path) -> list[dict[str, Any]]:
     return [item for item in yaml.safe_load_all(text) if item]
 
 
-@pytest.mark.parametrize("page", [INSTALL, UPGRADE, REPOSITORY / "README.md"], ids=lambda path: path.name)
-def test_the_folders_of_its_commands_render(page: Path) -> None:
-    folders = set(re.findall(r"kubectl .* -k (\S+)", page.read_text(encoding="utf-8")))
-    folders -= USERS_OWN | {"your-overlay"}
+def shown_folders() -> set[str]:
+    """What kubectl is told to kustomize, on any page."""
+    blocks = (block for page in pages() for block in page.blocks if block.language == "sh")
+    commands = [words for block in blocks for words in command_lines(block.text) if words[0] == "kubectl"]
+    return {words[words.index("-k") + 1] for words in commands if "-k" in words} - USERS_OWN
 
-    assert folders
-    for folder in folders:
-        assert kustomize(REPOSITORY / folder), folder
+
+@pytest.mark.parametrize("folder", sorted(shown_folders()))
+def test_a_folder_of_the_pages_commands_renders(folder: str) -> None:
+    assert kustomize(REPOSITORY / folder)
 
 
 def test_the_overlay_that_is_shown_names_the_users_image(tmp_path: Path) -> None:

@@ -1,7 +1,6 @@
 """The ExecutorConfig on a real API server: what an SRE patches during an incident counts within seconds, and ends."""
 
 import json
-import shlex
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,7 +9,6 @@ import pytest
 
 from testbed.attune.operators import OperatorReplica, Operators, until
 from testbed.cluster import Kubectl
-from testbed.services.program import REPOSITORY
 
 pytestmark = pytest.mark.usefixtures("policies_crd")
 
@@ -195,18 +193,3 @@ def test_all_that_a_policy_says_reaches_the_queue(leader: OperatorReplica, place
     execution = leader.submit("core.echo", host="one").json()["data"]
     path = f"/api/v1/executions/{execution['id']}"
     until(lambda: leader.get(path)["status"] == "timeout", 10, leader)
-
-
-def test_the_commands_of_the_how_to_do_what_it_says(leader: OperatorReplica, place: Namespace) -> None:
-    place.policy("core.echo", concurrency=1)
-    example = (REPOSITORY / "manifests/examples/executor-config.yaml").read_text(encoding="utf-8")
-    place.run("apply", "--filename=-", stdin=example.replace("attune-system", place.name))
-    how_to = (REPOSITORY / "docs/how-to/emergency.md").read_text(encoding="utf-8")
-    commands = [shlex.split(line)[3:] for line in how_to.splitlines() if line.startswith("kubectl -n attune-system")]
-
-    told = {" ".join(command): place.run(*command) for command in commands if "--watch" not in command}
-    assert len(told) == 8
-    assert told["wait executorconfig executor --for=condition=EmergencyMode --timeout=10s"].endswith("condition met\n")
-    until(lambda: place.condition("aec", "executor", "EmergencyMode")["status"] == "False", SOON, leader)
-    until(lambda: place.status("aqp", "core-echo").get("maxQueueLength") == 20_000, SOON, leader)
-    assert place.status("aec", "executor").get("requestsPerMinute") is None

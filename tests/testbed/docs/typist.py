@@ -10,8 +10,10 @@ from pathlib import Path
 
 from testbed.cluster.kubectl import Kubectl
 from testbed.docs.pages import Block, Page
+from testbed.services.program import REPOSITORY
 
 _NAMESPACE = "attune-system"
+_FOLLOWS = re.compile(r" (?:--watch|-f(?= -l))\b")
 _FILE = re.compile(r"# (?:\S*/)?([\w.-]+\.(?:yaml|json))\n")
 
 
@@ -21,20 +23,28 @@ class NotAsShownError(AssertionError):
 
 @dataclass
 class Typist:
-    """A reader at a terminal.
+    """A reader at a terminal, who looks once where a command would go on looking.
 
     Attributes:
         kubectl: the cluster that they see.
         namespace: where Attune is, instead of the pages' ``attune-system``.
         folder: where they are, for the files that a page has them write.
         skipped: commands that they do not type: whatever begins so.
+        replaced: what they type instead of a part of a line, such as the id of an execution that there is.
     """
 
     kubectl: Kubectl
     namespace: str
     folder: Path
     skipped: Sequence[str] = ()
+    replaced: Mapping[str, str] = field(default_factory=dict[str, str])
     _exported: dict[str, str] = field(default_factory=dict[str, str])
+
+    def bring(self, path: Path) -> None:
+        """Have a file of the repository at hand, for the namespace."""
+        copy = self.folder / path.relative_to(REPOSITORY)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        copy.write_text(path.read_text(encoding="utf-8").replace(_NAMESPACE, self.namespace), encoding="utf-8")
 
     def type_page(self, page: Page) -> Iterator[tuple[str, str]]:
         """Write its files and type its commands, in their order; each command with what it printed.
@@ -56,7 +66,9 @@ class Typist:
         Raises:
             NotAsShownError: it ended with another code.
         """
-        command = line.replace(_NAMESPACE, self.namespace)
+        for shown, typed in self.replaced.items():
+            line = line.replace(shown, typed)
+        command = _FOLLOWS.sub("", line).replace(_NAMESPACE, self.namespace)
         done = subprocess.run(
             ["bash", "-o", "pipefail", "-c", f'{command}\ncode=$?; printf "\\0" >&2; env -0 >&2; exit $code'],
             cwd=self.folder,
