@@ -64,10 +64,10 @@ generate: .venv ## Write what is made of code: CRDs, the reference pages, alerts
 	@$(RUN) python -m testbed.chart
 
 docs: .venv ## Build the site of the documentation, every link checked, into build/site; it can be read from there
-	@$(RUN) mkdocs build --strict --quiet && echo "file://$(CURDIR)/build/site/index.html"
+	@NO_MKDOCS_2_WARNING=1 $(RUN) mkdocs build --strict --quiet && echo "file://$(CURDIR)/build/site/index.html"
 
 docs-serve: .venv ## Serve the site on this machine, built again whenever a page changes
-	@$(RUN) mkdocs serve
+	@NO_MKDOCS_2_WARNING=1 $(RUN) mkdocs serve
 
 image: .venv ## Build the operator and worker images and load them into the running cluster
 	@$(TESTBED) image load

@@ -19,6 +19,7 @@ make       a target of the Makefile
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Final
 
 import yaml
@@ -90,6 +91,7 @@ def gaps(entries: Sequence[Entry], page: Page) -> list[str]:
     return found
 
 
+@cache
 def flaw(counterpart: Counterpart) -> str | None:
     """Why it is not there; None: it is."""
     if counterpart.kind not in _KINDS:

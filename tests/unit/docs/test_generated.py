@@ -1,5 +1,6 @@
 """The pages of reference are what the code says, and the code says something of everything."""
 
+import ast
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from testbed.docs.command_line import without_help
 from testbed.docs.generated import files
 from testbed.docs.inventory import openapi
 from testbed.docs.pages import Page
+from testbed.services.program import REPOSITORY
 
 
 @pytest.mark.parametrize("path", files(), ids=lambda path: path.name)
@@ -28,3 +30,22 @@ def test_every_request_of_the_api_has_a_heading() -> None:
     headings = {heading.text for heading in Page(next(path for path in files() if path.name == "http-api.md")).headings}
     requests = {f"{method.upper()} {path}" for path, item in openapi()["paths"].items() for method in item}
     assert requests <= headings
+
+
+def codes() -> set[str]:
+    """The words for programs that the API's errors are made with."""
+    found: set[str] = set()
+    for path in (REPOSITORY / "executor/attune_executor/api").glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            match node:
+                case ast.Call(func=ast.Name(id="ApiError"), args=[_, ast.Constant(value=str(code)), *_]):
+                    found.add(code)
+                case _:
+                    pass
+    return found
+
+
+def test_every_code_of_the_apis_errors_is_told() -> None:
+    assert len(codes()) > 10
+    told = Page(REPOSITORY / "docs/reference/http-api.md").inline_code
+    assert codes() - set(told) == set()
