@@ -88,8 +88,9 @@ def test_the_runbooks_commands(typist: Typist, attune: ClusterView) -> None:
 
 @pytest.mark.usefixtures("examples")
 def test_the_how_to_of_the_command_line(typist: Typist, attune: ClusterView) -> None:
-    submitted = json.loads(typist.type("attune submit core.sleep --param seconds=100 --count 2 --output json"))
+    submitted = json.loads(typist.type("attune submit core.shell --param command='sleep 100' --count 2 --output json"))
     first, second = (each["id"] for each in submitted)
+    attune.run("patch", "aqp", "sleep-in-turn", "--type=merge", '--patch={"spec":{"concurrency":20}}')
     (typist.folder / "request.json").write_text(json.dumps({"url": "http://attune-executor:8080/livez"}))
     typist.skipped = ("uv ", *ON_A_TERMINAL[1:], "kubectl attune top core", "kubectl -n attune-system create")
     typist.replaced = {
@@ -104,7 +105,7 @@ def test_the_how_to_of_the_command_line(typist: Typist, attune: ClusterView) -> 
     printed = {" ".join(line.split("#")[0].split()): text for line, text in typist.type_page(HOW_TO)}
 
     assert "→ 3 workers recommended" in printed["kubectl attune capacity --peak 10000 --duration 5 --slots 10"]
-    assert printed["kubectl attune cancel 1042 1043"].count("core.sleep") == 2
+    assert printed["kubectl attune cancel 1042 1043"].count("core.shell") == 2
     assert "Emergency mode is off" in printed["kubectl attune emergency off"]
     assert len(list(typist.folder.glob("attune-incident-*.tar.gz"))) == 3
     assert attune.get("aec", "executor")["spec"]["emergencyMode"] is False
