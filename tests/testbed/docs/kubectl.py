@@ -12,6 +12,7 @@ _VERBS: Final = frozenset(
         "annotate",
         "apply",
         "auth",
+        "cluster-info",
         "config",
         "create",
         "delete",
