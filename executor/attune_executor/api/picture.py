@@ -8,7 +8,7 @@ from attune_executor.api import answers
 from attune_executor.domain.emergency import Emergency
 from attune_executor.domain.policy import Admission, QueuePolicy
 from attune_executor.domain.stats import QueueStats
-from attune_executor.domain.thresholds import AGE_NOTES, LENGTH_NOTES
+from attune_executor.domain.thresholds import ADD_WORKERS, AGE_NOTES, LENGTH_NOTES, RAISE_CONCURRENCY
 from attune_executor.domain.waiting_time import estimated_wait_seconds
 from attune_executor.engine.views import EngineHealth, PoolSize
 
@@ -19,6 +19,7 @@ STALE_SECONDS: Final = 600
 THRESHOLDS: Final = {
     "length": [[above, severity.name.lower(), note] for above, severity, note in LENGTH_NOTES],
     "age_seconds": [[above, severity.name.lower(), note] for above, severity, note in AGE_NOTES],
+    "at_limit": {ADD_WORKERS: RAISE_CONCURRENCY},
     "stale_seconds": STALE_SECONDS,
 }
 """So that a page which lets time pass marks the queues as everything else does."""

@@ -52,13 +52,18 @@ function above(thresholds, value) {
   return found ? [{ severity: SEVERITIES[found[1]], text: found[2], limit: found[0] }] : [];
 }
 
-const withLimit = ({ limit, text, ...rest }) => ({ ...rest, text: `over ${number(limit)}: ${text}` });
+/** A note on a length, in words that suit a queue whose limit is what holds it back, or is not. */
+const lengthNote = (row, thresholds) => ({ limit, text, ...rest }) => {
+  const atLimit = row.max_concurrent !== null && row.active_count >= row.max_concurrent;
+  const called = (atLimit && thresholds.at_limit[text]) || text;
+  return { ...rest, text: `over ${number(limit)}: ${called}` };
+};
 
 /** What the runbook calls for, and what else one should know, the most urgent first. */
 export function notes(row, picture, now) {
   const { thresholds } = picture;
   const pool = picture.pools.get(row.pool);
-  const found = [...above(thresholds.length, row.queue_length).map(withLimit), ...above(thresholds.age_seconds, oldestAge(row, now))];
+  const found = [...above(thresholds.length, row.queue_length).map(lengthNote(row, thresholds)), ...above(thresholds.age_seconds, oldestAge(row, now))];
   const busy = row.queue_length > 0 || row.active_count > 0;
   const quiet = now - unix(row.last_updated);
   if (busy && row.admission !== "Hold" && quiet > thresholds.stale_seconds) {

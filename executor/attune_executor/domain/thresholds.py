@@ -12,9 +12,13 @@ class Severity(IntEnum):
     CRITICAL = 2
 
 
+ADD_WORKERS: Final = "add workers"
+RAISE_CONCURRENCY: Final = "raise concurrency"
+"""What stands for ADD_WORKERS where as many run as the limit allows: workers beyond that would idle."""
+
 LENGTH_NOTES: Final = (
     (1000, Severity.CRITICAL, "emergency response"),
-    (500, Severity.CRITICAL, "add workers"),
+    (500, Severity.CRITICAL, ADD_WORKERS),
     (100, Severity.WARNING, "investigate load"),
 )
 """Above so many waiting executions. The first that applies counts."""

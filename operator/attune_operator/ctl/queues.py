@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from attune_executor.domain.policy import Admission
-from attune_executor.domain.thresholds import AGE_NOTES, LENGTH_NOTES, Severity
+from attune_executor.domain.thresholds import ADD_WORKERS, AGE_NOTES, LENGTH_NOTES, RAISE_CONCURRENCY, Severity
 from attune_operator.ctl.output import Grid
 from attune_operator.resources import ActionQueuePolicy, ConditionStatus, ConditionType, ObjectKey
 
@@ -155,10 +155,12 @@ def _notes(policy: ActionQueuePolicy, age: int | None) -> list[tuple[Severity, s
         notes.append((Severity.CRITICAL, "figures may be old"))
     if condition(policy, ConditionType.STUCK) is ConditionStatus.TRUE:
         notes.append((Severity.CRITICAL, "stuck"))
-    length = policy.status.queue_length if policy.status else None
-    for value, thresholds in ((length, LENGTH_NOTES), (age, AGE_NOTES)):
+    status = policy.status
+    at_limit = status is not None and (status.active_count or 0) >= (status.max_concurrent or 1)
+    for value, thresholds in ((status.queue_length if status else None, LENGTH_NOTES), (age, AGE_NOTES)):
         above = (found for found in thresholds if value is not None and value > found[0])
-        notes += [(severity, note) for _, severity, note in list(above)[:1]]
+        for _, severity, note in list(above)[:1]:
+            notes.append((severity, RAISE_CONCURRENCY if at_limit and note == ADD_WORKERS else note))
     if policy.spec.admission is Admission.HOLD:
         notes.append((Severity.FINE, "paused"))
     if policy.spec.admission is Admission.CLOSED:

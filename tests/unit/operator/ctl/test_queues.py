@@ -56,6 +56,12 @@ def test_the_runbooks_thresholds_for_length(make_queue: MakeQueue, length: int, 
     assert (", ".join(queue.notes), queue.severity) == (note, severity)
 
 
+@pytest.mark.parametrize(("active", "note"), [(3, "add workers"), (4, "raise concurrency")])
+def test_no_workers_are_called_for_that_would_idle(make_queue: MakeQueue, active: int, note: str) -> None:
+    queue = make_queue(queueLength=501, activeCount=active, maxConcurrent=4)
+    assert (queue.notes, queue.severity) == ((note,), Severity.CRITICAL)
+
+
 @pytest.mark.parametrize(
     ("minutes", "note", "severity"),
     [
