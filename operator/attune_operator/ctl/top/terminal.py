@@ -9,7 +9,7 @@ from rich.text import Text
 from textual import work
 from textual.app import App, ComposeResult
 from textual.binding import Binding, BindingType
-from textual.widgets import DataTable, Footer, Input, Static
+from textual.widgets import Footer, Input, Static
 
 from attune_executor.domain.policy import Admission
 from attune_operator.ctl.errors import CtlError
@@ -18,6 +18,7 @@ from attune_operator.ctl.top.dialogs import Confirm, Help
 from attune_operator.ctl.top.film import Film, Look
 from attune_operator.ctl.top.heading import heading
 from attune_operator.ctl.top.queue_screen import QueueScreen
+from attune_operator.ctl.top.queue_table import Cell, QueueTable
 from attune_operator.ctl.top.rows import Column, Order, Row, columns, rows
 from attune_operator.ctl.top.world import World
 from attune_operator.resources import ObjectKey
@@ -27,12 +28,6 @@ _SORT_KEYS: Final = " ".join(order.key for order in Order)
 _OF_THE_TABLE: Final = {"sort", "reverse", "filter", "unfilter"}
 _WIDTHS: Final = ((140, 24), (110, 14), (0, 8))
 """Columns of the terminal from which on the course of the depth has so many characters."""
-
-
-class QueueTable(DataTable[Text]):
-    """The rows."""
-
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("enter", "select_cursor", "one queue")]
 
 
 class Top(App[None]):
@@ -81,8 +76,7 @@ class Top(App[None]):
         self._columns = columns(namespaces=namespaces)
         self._keys: list[ObjectKey] = []
         self._heading = Static(id="heading")
-        # The cursor lies under the row's colour, which says how urgent it is.
-        self._table = QueueTable(cursor_type="row", zebra_stripes=True, cursor_foreground_priority="renderable")
+        self._table = QueueTable()
         self._filter = Input(placeholder="part of a name, or of a note such as paused", id="filter")
 
     def compose(self) -> ComposeResult:
@@ -204,37 +198,29 @@ class Top(App[None]):
         self._heading.update(Text("\n").join(lines))
 
     def _draw_rows(self) -> None:
-        table = self._table
-        if not table.is_attached:
+        if not self._table.is_attached:
             return
         chosen = rows(self.film, self.order, reverse=self.reversed, wanted=self.wanted)
         # On the first row the cursor stays with the place, elsewhere with the queue.
-        under, scrolled = self._under_cursor() if table.cursor_row else None, table.scroll_offset
+        under = self._under_cursor() if self._table.cursor_row else None
+        self._keys = [row.queue.key for row in chosen]
         width = next(width for least, width in _WIDTHS if self.size.width >= least)
         with self.batch_update():
-            table.clear(columns=True)
-            for column in self._columns:
-                table.add_column(self._head(column), key=column.head or "mark")
-            for row in chosen:
-                table.add_row(*self._cells(row, width), key=str(row.queue.key))
-            self._keys = [row.queue.key for row in chosen]
-            if under is not None and under in self._keys:
-                table.move_cursor(row=self._keys.index(under), scroll=False)
-            table.scroll_to(scrolled.x, scrolled.y, animate=False, force=True)
+            self._table.show(
+                [Cell(self._head(column), "", column.right) for column in self._columns],
+                [self._cells(row, width) for row in chosen],
+                self._keys.index(under) if under is not None and under in self._keys else None,
+            )
 
-    def _head(self, column: Column) -> Text:
-        arrow = ""
-        if column.head == self.order.head:
-            falling = self.reversed if self.order is Order.NAME else not self.reversed
-            arrow = "▼" if falling else "▲"
-        return Text(column.head + arrow, justify="right" if column.right else "left")
+    def _head(self, column: Column) -> str:
+        if column.head != self.order.head:
+            return column.head
+        falling = self.reversed if self.order is Order.NAME else not self.reversed
+        return f"{column.head}{'▼' if falling else '▲'}"
 
-    def _cells(self, row: Row, width: int) -> list[Text]:
+    def _cells(self, row: Row, width: int) -> list[Cell]:
         style = COLOURS[row.queue.severity]
-        return [
-            Text(column.text(row, width), style=style, justify="right" if column.right else "left")
-            for column in self._columns
-        ]
+        return [Cell(column.text(row, width), style, column.right) for column in self._columns]
 
 
 def _labelled(name: str, text: str, style: str) -> Text:

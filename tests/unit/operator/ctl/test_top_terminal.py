@@ -13,7 +13,8 @@ from attune_executor.domain.policy import Admission
 from attune_operator.ctl.errors import EXIT_USAGE, UnreachableError
 from attune_operator.ctl.main import app
 from attune_operator.ctl.top.queue_screen import QueueScreen
-from attune_operator.ctl.top.terminal import QueueTable, Top
+from attune_operator.ctl.top.queue_table import QueueTable
+from attune_operator.ctl.top.terminal import Top
 from unit.operator.ctl.top_world import MakePolicy, ToyWorld, look, with_status
 
 INTERVAL = 0.1
@@ -137,10 +138,13 @@ async def test_the_last_picture_stays_while_nobody_answers(make_policy: MakePoli
         await shown.until(lambda: "nobody has answered since" not in shown.heading())
 
 
-async def test_what_is_new_appears_by_itself(make_policy: MakePolicy) -> None:
+async def test_what_is_new_appears_and_what_is_gone_goes(make_policy: MakePolicy) -> None:
     async with started(make_policy) as shown:
         shown.world.now = look(*shown.world.now.policies.values(), with_status(make_policy("c", actionRef="core.c")))
-        await shown.until(lambda: "core.c" in shown.actions())
+        await shown.until_actions(["core.b", "core.a", "core.c"])
+        shown.world.now = look(with_status(make_policy("c", actionRef="core.c"), queueLength=1234))
+        await shown.until_actions(["core.c"])
+        await shown.until_drawn("1234")
 
 
 async def test_help_names_every_key(make_policy: MakePolicy) -> None:
