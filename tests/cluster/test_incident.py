@@ -115,6 +115,9 @@ def test_an_incident_is_kept_whole_and_without_credentials(crashing: ClusterView
     assert "Metrics: 'system:serviceaccount:" in files["README.txt"]
     assert "executor/metrics.txt" not in files
     assert "OOM kills" in files["README.txt"]
+    # The policy's only worker crashes, which the doctor sees.
+    assert "planted" in files["doctor.txt"]
+    assert "problem" in files["doctor.txt"].splitlines()[-1]
 
     program.says("submit", "core.planted")
     program.says("incident", "planted", "--cap=1", "--output", str(tmp_path / "capped.tar.gz"))

@@ -13,6 +13,10 @@ from typing import Annotated, Final
 
 import typer
 
+from attune_operator.ctl.doctor.finding import Thresholds
+from attune_operator.ctl.doctor.gathering import gather
+from attune_operator.ctl.doctor.report import report_lines
+from attune_operator.ctl.doctor.rounds import diagnose
 from attune_operator.ctl.errors import CtlError, UsageError
 from attune_operator.ctl.executor_api import ExecutorApi
 from attune_operator.ctl.incident.archive import Archive
@@ -20,7 +24,7 @@ from attune_operator.ctl.incident.cluster_parts import OPERATOR_PODS, ClusterPar
 from attune_operator.ctl.incident.collecting import Collector
 from attune_operator.ctl.incident.executor_parts import ExecutorParts
 from attune_operator.ctl.incident.index import readme
-from attune_operator.ctl.incident.redaction import MASK
+from attune_operator.ctl.incident.redaction import MASK, redact_text
 from attune_operator.ctl.kubernetes_api import Kubernetes
 from attune_operator.ctl.looking import Names
 from attune_operator.ctl.options import Place, Way, takes
@@ -103,6 +107,7 @@ async def _collect(
                 collector.missing("which policies there are", problem)
             archive.add("versions.json", json.dumps({"attune-operator": version("attune-operator")}) + "\n")
             await _from_cluster(collector, ClusterParts(kubernetes, archive), place, policies, int(minutes * 60))
+            await collector.part("The doctor's report", partial(_diagnosis, archive, kubernetes, place, way, names))
             actions = sorted({policy.spec.action_ref for policy in policies})
             try:
                 async with ExecutorApi.connect(kubernetes, place, way) as executor:
@@ -121,6 +126,13 @@ async def _collect(
             archive.add("README.txt", text)
             missing = sum(outcome.problem is not None for outcome in collector.outcomes)
         sys.stderr.write(f"{len(archive.sizes)} files; {missing} parts missing or not whole, see README.txt in it\n")
+
+
+async def _diagnosis(archive: Archive, kubernetes: Kubernetes, place: Place, way: Way, names: Sequence[str]) -> None:
+    """What `attune doctor` would say now."""
+    evidence = await gather(kubernetes, place, way, names)
+    lines = report_lines(diagnose(evidence, Thresholds()), len(evidence.known_policies))
+    archive.add("doctor.txt", redact_text("\n".join(line.plain for line in lines)) + "\n")
 
 
 async def _policies(
