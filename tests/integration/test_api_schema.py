@@ -18,7 +18,9 @@ from attune_executor.adapters.memory import (
     MemoryAuthorizer,
     MemoryBroker,
     MemoryExecutionHistory,
+    MemoryGrowth,
     MemoryJournal,
+    MemoryMaintenance,
     MemoryQueueStatsRepository,
 )
 from attune_executor.api.app import create_api
@@ -28,6 +30,7 @@ from attune_executor.api.settings import ApiSettings
 from attune_executor.domain.policy import QueuePolicy
 from attune_executor.domain.submission import ExecutionRequest
 from attune_executor.engine.engine import Engine
+from attune_executor.engine.maintenance import Maintenance
 from attune_executor.engine.statistics import Statistics
 from attune_executor.ports.authorization import Verb
 from testbed.attune.processes import AttuneProcesses
@@ -43,7 +46,9 @@ async def serve(settings: ApiSettings, ready: threading.Event, stop: threading.E
     """A real engine on the ports in memory, with executions in every state that callers can bring about."""
     clock, store = SystemClock(), JournalStore()
     statistics = Statistics(clock, MemoryQueueStatsRepository(store))
-    engine = Engine("test", MemoryJournal(store), MemoryBroker(), statistics, clock)
+    journal = MemoryJournal(store)
+    maintenance = Maintenance(MemoryMaintenance(journal), clock)
+    engine = Engine("test", journal, MemoryBroker(), statistics, clock, maintenance=maintenance)
     running = asyncio.create_task(engine.run())
     await engine.started()
     for ref in (REF, "0"):
@@ -54,6 +59,7 @@ async def serve(settings: ApiSettings, ready: threading.Event, stop: threading.E
         settings,
         SubmissionLimit(None),
         history=MemoryExecutionHistory(store),
+        growth=MemoryGrowth(store),
         authorizer=MemoryAuthorizer({TOKEN: {(verb, None) for verb in Verb}}, {TOKEN}),
     )
     server = ApiServer(api, settings.host, settings.port)

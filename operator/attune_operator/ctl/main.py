@@ -10,12 +10,15 @@ from attune_operator.ctl.execution_commands import cancel, get, submit
 from attune_operator.ctl.incident.command import incident
 from attune_operator.ctl.looking import capacity_command, check, status
 from attune_operator.ctl.maintenance_commands import maintenance
-from attune_operator.ctl.measuring import throughput
+from attune_operator.ctl.measuring import growth, throughput
 from attune_operator.ctl.pausing import pause, resume
+from attune_operator.ctl.reporting import report
 from attune_operator.ctl.top.command import top
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
-for _command in (status, top, dashboard, throughput, doctor, check, submit, get, cancel, pause, resume, incident):
+for _look in (status, top, dashboard, throughput, growth, report, doctor, check):
+    app.command()(_look)
+for _command in (submit, get, cancel, pause, resume, incident):
     app.command()(_command)
 app.command("capacity")(capacity_command)
 app.add_typer(emergency, name="emergency")

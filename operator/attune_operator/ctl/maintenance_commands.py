@@ -30,7 +30,7 @@ def show_maintenance(site: Site, way: Way, printing: Printing, invocation: typer
     """Show every task of maintenance: when it is done, what it last did, and how it stands."""
     if invocation.invoked_subcommand is not None:
         return
-    tasks = asyncio.run(_tasks(site, way))
+    tasks = asyncio.run(read_tasks(site, way))
     if not printing.output.for_people:
         show_document(tasks, printing.output)
         return
@@ -59,7 +59,8 @@ def run(
             show_document(done, printing.output)
 
 
-async def _tasks(site: Site, way: Way) -> Sequence[Json]:
+async def read_tasks(site: Site, way: Way) -> Sequence[Json]:
+    """How the tasks of maintenance stand."""
     async with reached(site, way) as executor:
         return await executor.get(MAINTENANCE)
 

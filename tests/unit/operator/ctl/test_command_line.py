@@ -39,6 +39,8 @@ COMMANDS = {
     "emergency",
     "throughput",
     "maintenance",
+    "growth",
+    "report",
     "incident",
     "doctor",
 }
