@@ -56,7 +56,8 @@ class Stage:
             headers=bearer(SRE),
             timeout=30,
         )
-        return [each["id"] for each in answer.raise_for_status().json()["data"]]
+        data = answer.raise_for_status().json()["data"]
+        return [each["id"] for each in data]
 
     def configure(self, **sections: Any) -> None:
         """Have the executor follow another configuration."""

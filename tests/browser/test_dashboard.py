@@ -98,6 +98,19 @@ def test_who_may_delete_can_cancel_and_nobody_else_is_offered_it(stage: Stage, s
     expect(page.locator("#waits .count")).to_have_text("30")
 
 
+def test_what_is_stuck_is_completed_by_force(stage: Stage, show: Open) -> None:
+    (stuck,) = stage.submit("core.sleep", 1, seconds=600)
+    page = show("#/queue/core.sleep")
+    page.get_by_role("button", name=f"Force-complete execution {stuck}").click()
+    dialog = page.get_by_role("dialog", name=f"Force-complete execution {stuck}?")
+    expect(dialog).to_contain_text("counts as failed at once")
+    dialog.get_by_role("button", name="Force-complete it").click()
+    expect(dialog).to_have_count(0)
+    ended = page.get_by_role("region", name="Has ended").locator("tbody tr", has_text=str(stuck))
+    expect(ended).to_contain_text("failed")
+    assert page.get_by_role("button", name=re.compile("Force-complete")).count() == 0
+
+
 def test_without_a_token_it_is_asked_for_and_kept_for_the_tab_alone(show: Open) -> None:
     page = show("#/queue/core.echo", token=None)
     expect(page.get_by_role("heading", name="Attune asks who you are")).to_be_visible()

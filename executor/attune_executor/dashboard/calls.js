@@ -59,4 +59,7 @@ export const executions = async (ref, query, signal) =>
 
 export const decisions = async (query, signal) => (await read(`api/v1/scaling-decisions?${query}`, { signal })).data;
 
+/** Said in the worker's place: without a body it failed, in the runbook's words. */
+export const complete = (id) => ask(`api/v1/executions/${id}/complete`, { method: "POST" });
+
 export const cancel = (id) => ask(`api/v1/executions/${id}/cancel`, { method: "POST" });

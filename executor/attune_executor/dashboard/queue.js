@@ -103,14 +103,27 @@ export function Queue({ action, picture, now }) {
       <section aria-labelledby="waits"><h2 id="waits">Waits <span class="count">${number(row.queue_length)}</span></h2>
         <${Waiting} list=${details?.waiting} total=${row.queue_length} now=${now} mayEnd=${mayEnd} onEnd=${setEnding} /></section>
     </div></div>
-    ${ending && html`<${Confirm} title=${`Cancel execution ${ending.id}?`}
-      text=${ending.runs ? "Its worker stops it. What it has done so far is not undone." : "It will never run."}
-      action="Cancel the execution" onYes=${async () => {
-        await calls.cancel(ending.id);
-        refresh();
-      }} onClose=${() => setEnding(null)} />`}
+    ${ending && html`<${Confirm} ...${ENDINGS[ending.how](ending.id)} onYes=${async () => {
+      await calls[ending.how === "complete" ? "complete" : "cancel"](ending.id);
+      refresh();
+    }} onClose=${() => setEnding(null)} />`}
   </main>`;
 }
+
+/** What is asked before an execution is ended. */
+const ENDINGS = {
+  cancel: (id) => ({ title: `Cancel execution ${id}?`, text: "It will never run.", action: "Cancel the execution" }),
+  stop: (id) => ({
+    title: `Cancel execution ${id}?`,
+    text: "Its worker stops it. What it has done so far is not undone.",
+    action: "Cancel the execution",
+  }),
+  complete: (id) => ({
+    title: `Force-complete execution ${id}?`,
+    text: "For one that is truly stuck: it counts as failed at once and its slot is free, whatever its worker still does.",
+    action: "Force-complete it",
+  }),
+};
 
 function Figures({ row, pool, decision, now }) {
   const figures = [
@@ -145,8 +158,11 @@ function Table({ list, heads, none, more, children }) {
     </table></div>${more > 0 && html`<p class="faint">and ${number(more)} more</p>`}`;
 }
 
-function End({ id, runs, onEnd }) {
-  return html`<td class="figure"><button type="button" class="quiet" onClick=${() => onEnd({ id, runs })} aria-label=${`Cancel execution ${id}`}>Cancel</button></td>`;
+function End({ id, hows, onEnd }) {
+  return html`<td class="figure">${hows.map((how) => {
+    const word = how === "complete" ? "Force-complete" : "Cancel";
+    return html`<button type="button" class="quiet" onClick=${() => onEnd({ id, how })} aria-label=${`${word} execution ${id}`}>${word}</button>`;
+  })}</td>`;
 }
 
 function Active({ list, total, now, mayEnd, onEnd }) {
@@ -155,7 +171,7 @@ function Active({ list, total, now, mayEnd, onEnd }) {
     ${list?.map((each) => html`<tr key=${each.id}>
       <th scope="row">${each.id}</th><td>${each.status === "scheduled" ? "on its way" : each.status}${each.attempt > 1 ? `, attempt ${each.attempt}` : ""}</td>
       <td class="name">${each.worker ?? NOTHING}</td><td>${duration(each.started_at ? now - unix(each.started_at) : null)}</td>
-      ${mayEnd && html`<${End} id=${each.id} runs=${true} onEnd=${onEnd} />`}
+      ${mayEnd && html`<${End} id=${each.id} hows=${["stop", "complete"]} onEnd=${onEnd} />`}
     </tr>`)}
   <//>`;
 }
@@ -168,7 +184,7 @@ function Waiting({ list, total, now, mayEnd, onEnd }) {
       <td>${each.queue_position}</td><th scope="row">${each.id}</th>${grouped && html`<td class="name">${each.group ?? NOTHING}</td>`}
       <td>${duration(now - unix(each.created))}</td>
       <td>${each.estimated_start ? html`${clock(unix(each.estimated_start))} <span class="faint">${soon(unix(each.estimated_start) - now)}</span>` : NOTHING}</td>
-      ${mayEnd && html`<${End} id=${each.id} runs=${false} onEnd=${onEnd} />`}
+      ${mayEnd && html`<${End} id=${each.id} hows=${["cancel"]} onEnd=${onEnd} />`}
     </tr>`)}
   <//>`;
 }

@@ -44,6 +44,20 @@ def top(into: Annotated[Path, typer.Option(help="Folder.")] = REPOSITORY / "docs
             print(png_of(svg))
 
 
+@app.command()
+def dashboard(into: Annotated[Path, typer.Option(help="Folder.")] = REPOSITORY / "docs/how-to/pictures") -> None:
+    """Draw the dashboard with a real backlog in both themes, on the cluster that is up, in a namespace of its own."""
+    # Playwright is loaded by this command alone.
+    from testbed.pictures import dashboard as pictures  # noqa: PLC0415
+
+    provider = choose_provider()
+    provider.up()
+    with step(f"Keeping the queues busy for {pictures.SECONDS} s"):
+        drawn = pictures.draw(provider.kubectl(), into)
+    for png in drawn:
+        print(png)
+
+
 async def _draw(view: ClusterView, into: Path) -> list[Path]:
     token = caller_token(view.kubectl, view.namespace, _CALLER)
     with PortForward(view.kubectl, view.namespace, "service/attune-executor", 8080) as forward:
