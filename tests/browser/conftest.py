@@ -15,7 +15,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from testbed.attune.callers import bearer
 from testbed.attune.processes import AttuneProcesses, HostProcess
-from testbed.dashboard.chromium import chromium
+from testbed.chromium import chromium
 from testbed.services.postgres import PostgresServer
 from testbed.services.rabbitmq import RabbitMQServer
 

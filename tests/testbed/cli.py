@@ -16,8 +16,8 @@ from testbed.docs.cli import app as docs
 from testbed.golang import GoError
 from testbed.images.cli import app as image
 from testbed.images.docker import DockerError
-from testbed.pictures.chromium import ChromiumError
 from testbed.pictures.cli import app as picture
+from testbed.pictures.svg import PictureError
 from testbed.progress import CONSOLE
 from testbed.services.cli import app as services
 from testbed.services.runner import NoRunnerError
@@ -37,7 +37,7 @@ app.add_typer(trial, name="try")
 
 
 _EXPLAINED: Final = (
-    ChromiumError,
+    PictureError,
     ClusterError,
     DockerError,
     GoError,

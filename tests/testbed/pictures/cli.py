@@ -13,7 +13,9 @@ from testbed.attune.cluster_view import ClusterView
 from testbed.attune.fixtures import TEST_NAMESPACE, deployed
 from testbed.attune.port_forward import PortForward
 from testbed.cluster.choice import choose_provider
-from testbed.pictures.chromium import png_of
+from testbed.pictures.dashboard import SECONDS as DASHBOARD_SECONDS
+from testbed.pictures.dashboard import draw as draw_dashboard
+from testbed.pictures.svg import png_of
 from testbed.pictures.top import draw
 from testbed.progress import step
 from testbed.services.program import REPOSITORY
@@ -47,13 +49,10 @@ def top(into: Annotated[Path, typer.Option(help="Folder.")] = REPOSITORY / "docs
 @app.command()
 def dashboard(into: Annotated[Path, typer.Option(help="Folder.")] = REPOSITORY / "docs/how-to/pictures") -> None:
     """Draw the dashboard with a real backlog in both themes, on the cluster that is up, in a namespace of its own."""
-    # Playwright is loaded by this command alone.
-    from testbed.pictures import dashboard as pictures  # noqa: PLC0415
-
     provider = choose_provider()
     provider.up()
-    with step(f"Keeping the queues busy for {pictures.SECONDS} s"):
-        drawn = pictures.draw(provider.kubectl(), into)
+    with step(f"Keeping the queues busy for {DASHBOARD_SECONDS} s"):
+        drawn = draw_dashboard(provider.kubectl(), into)
     for png in drawn:
         print(png)
 

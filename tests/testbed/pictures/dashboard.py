@@ -18,10 +18,10 @@ from attune_executor.adapters.postgres.migration import migrate
 from attune_operator.crds import CRD_DIRECTORY
 from testbed.attune.idle_workers import IDLE_WORKERS
 from testbed.attune.operators import OperatorReplica, Operators
+from testbed.chromium import chromium
 from testbed.cluster.fixtures import fresh_namespace
 from testbed.cluster.kubectl import Kubectl
 from testbed.dashboard.actions import REFS
-from testbed.dashboard.chromium import chromium
 from testbed.dashboard.pack import install
 from testbed.services.postgres import PostgresServer
 from testbed.services.rabbitmq import RabbitMQServer
