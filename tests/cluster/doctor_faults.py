@@ -174,7 +174,7 @@ FAULTS = (
         "workers-hung",
         lambda patient: patient.signal_worker("STOP"),
         lambda patient: patient.signal_worker("CONT"),
-        "no heartbeat",
+        "not ready since",
     ),
     Fault("workers-scaled-to-zero", _scale_by_hand, _scale_by_operator, "mode Off"),
     Fault(

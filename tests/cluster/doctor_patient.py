@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from testbed.attune.attune_program import Attune
@@ -127,12 +127,14 @@ class Patient:
         assert bool(faults(findings)) == bool(done.returncode)
         return findings
 
-    def examine_until(self, ids: set[str], options: Sequence[str], seconds: float) -> list[dict[str, Any]]:
-        """The first findings whose faults are these; the last ones when that does not come to be in time."""
+    def examine_until(
+        self, enough: Callable[[Sequence[Mapping[str, Any]]], bool], options: Sequence[str], seconds: float
+    ) -> list[dict[str, Any]]:
+        """The first findings that are `enough`; the last ones when none are in time."""
         deadline = time.monotonic() + seconds
         while True:
             findings = self.examine(*options)
-            if faults(findings) == ids or time.monotonic() > deadline:
+            if enough(findings) or time.monotonic() > deadline:
                 return findings
             time.sleep(_LOOK_SECONDS)
 

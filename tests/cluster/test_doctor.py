@@ -7,7 +7,7 @@ import pytest
 
 from attune_operator.ctl.doctor.finding import Thresholds
 from cluster.doctor_faults import FAULTS, Fault
-from cluster.doctor_patient import Patient
+from cluster.doctor_patient import Patient, faults
 from testbed.attune.attune_program import Attune
 from testbed.attune.callers import EVERYTHING, caller_token
 from testbed.attune.cluster_view import ClusterView
@@ -31,10 +31,7 @@ def patient(attune: ClusterView) -> Iterator[Patient]:
 
 def silent(patient: Patient) -> None:
     """The doctor finds nothing, as soon as what was just changed has settled."""
-    found = patient.examine_until(set(), (), HEALS)
-    while found and {finding["id"] for finding in found} == {"workers-starting"}:
-        found = patient.examine_until(set(), (), HEALS)
-    assert found == []
+    assert patient.examine_until(lambda found: not found, (), HEALS) == []
 
 
 def test_a_healthy_system_has_no_finding(patient: Patient) -> None:
@@ -48,9 +45,9 @@ def test_a_healthy_system_has_no_finding(patient: Patient) -> None:
 def test_a_fault_is_named_and_it_alone(patient: Patient, fault: Fault) -> None:
     fault.inject(patient)
     try:
-        findings = patient.examine_until({fault.finding}, fault.options, APPEARS)
-        (finding,) = [each for each in findings if each["severity"] != "notice"]
-        assert finding["id"] == fault.finding
+        findings = patient.examine_until(lambda found: faults(found) == {fault.finding}, fault.options, APPEARS)
+        assert faults(findings) == {fault.finding}
+        finding = next(each for each in findings if each["id"] == fault.finding)
         assert fault.says in json.dumps(finding)
         assert finding["remedies"]
     finally:

@@ -3,9 +3,10 @@
 import asyncio
 
 import pytest
-from aio_pika.exceptions import AMQPConnectionError, ChannelClosed
+from aio_pika.exceptions import AMQPConnectionError, ChannelClosed, ProbableAuthenticationError
+from aiormq.exceptions import ChannelAccessRefused
 
-from attune_executor.amqp.errors import guarded
+from attune_executor.amqp.errors import explanation, guarded, refuses
 from attune_executor.ports.broker import BrokerError
 
 
@@ -32,6 +33,21 @@ async def test_errors_of_the_connection_are_broker_errors(error: Exception) -> N
     with pytest.raises(BrokerError, match="gone") as raised:
         await guarded(raising(error))
     assert raised.value.__cause__ is error
+
+
+@pytest.mark.parametrize(
+    ("error", "there", "says"),
+    [
+        (ProbableAuthenticationError("403"), True, "refused the user or password"),
+        (ChannelAccessRefused("ACCESS_REFUSED"), True, "set_permissions"),
+        (ConnectionRefusedError("nobody listens"), False, "check that it runs"),
+    ],
+)
+async def test_a_broker_that_refuses_is_told_from_one_that_is_away(error: Exception, there: bool, says: str) -> None:
+    with pytest.raises(BrokerError) as raised:
+        await guarded(raising(error))
+    assert refuses(raised.value) is there
+    assert says in explanation(raised.value, "broker:5672", "/")
 
 
 async def test_a_cancellation_that_nobody_asked_for_is_a_broker_error() -> None:

@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import Final
 
 from attune_executor.domain.standing import WaitsFor
+from attune_operator.ctl.doctor.deployments import HUNG
 from attune_operator.ctl.doctor.evidence import Evidence, Pod, Workload, deployment_of
 from attune_operator.ctl.doctor.executor_health import ActionStanding, ExecutorHealth, Pool, Worker
 from attune_operator.ctl.doctor.finding import Finding, Remedy, Severity, keys
@@ -72,12 +73,7 @@ def _hung(
         f"pool {pool}: {_pools_line(health, pool)}",
         *(f"worker {worker} announces itself for pool {name}" for name, worker in elsewhere.items()),
     ]
-    cause = (
-        "they serve another pool: --pool has to be the Deployment's name"
-        if elsewhere
-        else "they are stopped, blocked by an action that never yields, or cut off from the broker. What they hold is"
-        " dispatched to others when they are lost"
-    )
+    cause = "they serve another pool: --pool has to be the Deployment's name" if elsewhere else HUNG
     return Finding(
         "workers-hung",
         Severity.CRITICAL if all_silent else Severity.WARNING,

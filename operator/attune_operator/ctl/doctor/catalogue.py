@@ -86,9 +86,11 @@ CHECKS: Final[dict[str, Check]] = {
         "workers exit again and again", _GROWING, ("broker-away", "listener-stalled", "workers-out-of-memory")
     ),
     "workers-not-ready": Check(
-        "worker pods run and do not become ready", _GROWING, ("broker-away", "listener-stalled")
+        "worker pods run and have never become ready", _GROWING, ("broker-away", "listener-stalled")
     ),
-    "workers-hung": Check("worker pods are ready and answer no roll call", _STUCK, (*_SERVICES, "workers-not-ready")),
+    "workers-hung": Check(
+        "worker pods run and answer neither roll calls nor probes", _STUCK, (*_SERVICES, "workers-not-ready")
+    ),
     "no-worker": Check("something waits for a pool in which no worker has announced itself", _GROWING, _SERVICES),
     "another-autoscaler": Check("an HPA or ScaledObject scales a Deployment that a policy is to scale", _GROWING),
     "policy-not-in-force": Check("a policy is not enforced", "issue-2-queue-not-progressing", _SERVICES),

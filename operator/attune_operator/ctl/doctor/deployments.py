@@ -27,6 +27,11 @@ _BACK_OFF: Final = "CrashLoopBackOff"
 _OUT_OF_MEMORY: Final = "OOMKilled"
 _RECENT: Final = timedelta(minutes=10)
 """How long ago a container that runs again was killed for its memory and it is still worth telling."""
+HUNG: Final = (
+    "they are stopped, blocked by an action that never yields, or cut off from the broker. What they hold is dispatched"
+    " to others when they are lost"
+)
+"""Why a worker that runs does not answer."""
 _STARTING: Final = timedelta(minutes=1)
 """How long a pod may take to become ready before that is a fault."""
 
@@ -36,7 +41,8 @@ class PodFault:
     """What is wrong with the pods of a Deployment.
 
     Attributes:
-        kind: the second half of the finding's id: image, refused, unschedulable, out-of-memory, crashing, not-ready.
+        kind: the second half of the finding's id: image, refused, unschedulable, out-of-memory, crashing, hung,
+            not-ready.
         what: to follow the Deployment's name.
         starting: whether it is none yet: the pods are so young that they may become ready by themselves.
     """
@@ -51,7 +57,7 @@ class PodFault:
 
 def pod_fault(workload: Workload, now: datetime) -> PodFault | None:
     """The most basic fault of a Deployment's pods; None where each is ready, or there are none to be."""
-    for judge in (_image, _refused, _unschedulable, _out_of_memory, _crashing, _not_ready):
+    for judge in (_image, _refused, _unschedulable, _out_of_memory, _crashing, _hung, _not_ready):
         fault = judge(workload, now)
         if fault is not None:
             return fault
@@ -186,6 +192,28 @@ def _crashing(workload: Workload, _now: datetime) -> PodFault | None:
             ),
             Remedy(f"{kubectl(workload)} rollout undo deployment/{workload.key.name}", "back, if a change brought it"),
             Remedy("attune incident --crash", "keep logs and state for who mends it"),
+        ),
+    )
+
+
+def _hung(workload: Workload, _now: datetime) -> PodFault | None:
+    silent = [pod for pod in workload.pods if pod.fell_silent]
+    if not silent:
+        return None
+    names = [pod.name for pod in silent]
+    return PodFault(
+        "hung",
+        f"has {len(silent)} of {len(workload.pods)} pods that were ready and do not answer any more",
+        (
+            pods_line(workload),
+            *(f"Pod {pod.name}: it runs, and is not ready since {pod.unready_since}" for pod in silent[:3]),
+            *silent[0].warnings,
+        ),
+        HUNG,
+        (
+            Remedy(f"{kubectl(workload)} logs {names[0]} --tail=50", "what it did last"),
+            Remedy(f"{kubectl(workload)} delete pod {' '.join(names)}", "have them replaced"),
+            Remedy("attune stuck", "the executions that they held"),
         ),
     )
 

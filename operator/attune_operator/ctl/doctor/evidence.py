@@ -16,6 +16,7 @@ class Container:
     Attributes:
         waiting: why it does not run, in the kubelet's word, and ``message`` in a sentence.
         ended: how it last ended, in the kubelet's word, with ``exit_code``; None: it never did.
+        running_since: None while it does not run.
     """
 
     name: str
@@ -26,6 +27,7 @@ class Container:
     ended: str | None = None
     exit_code: int | None = None
     ended_at: datetime | None = None
+    running_since: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +35,7 @@ class Pod:
     """A pod that is not being deleted.
 
     Attributes:
-        ready_since: None while it is not ready.
+        ready_since: None while it is not ready, and ``unready_since`` while it is.
         unscheduled: why no node takes it; None: one has.
         log: the last lines of the container that crashes, of the run that crashed.
         warnings: the last Events of type Warning about it.
@@ -42,10 +44,18 @@ class Pod:
     name: str
     created: datetime
     ready_since: datetime | None = None
+    unready_since: datetime | None = None
     unscheduled: str | None = None
     containers: Sequence[Container] = ()
     log: Sequence[str] = ()
     warnings: Sequence[str] = ()
+
+    @property
+    def fell_silent(self) -> bool:
+        """Whether it runs, was ready in this run, and is not any more."""
+        since = self.unready_since
+        running = [each.running_since for each in self.containers if each.running_since is not None]
+        return since is not None and bool(running) and max(running) < since
 
 
 @dataclass(frozen=True, slots=True)

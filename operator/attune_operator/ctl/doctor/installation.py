@@ -62,7 +62,7 @@ def operator_there(evidence: Evidence) -> Iterator[Finding]:
 def _pods(operator: Workload, evidence: Evidence) -> Iterator[Finding]:
     fault = pod_fault(operator, evidence.now)
     # A replica that is not ready leads and cannot serve yet, which is told of below, or is just starting.
-    if fault is not None and fault.kind != "not-ready":
+    if fault is not None and fault.kind not in {"hung", "not-ready"}:
         yield Finding(
             f"operator-{fault.kind}",
             Severity.CRITICAL,

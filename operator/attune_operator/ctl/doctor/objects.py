@@ -40,7 +40,8 @@ def pod_of(pod: Json, warnings: Sequence[str]) -> Pod | None:
     return Pod(
         metadata["name"],
         datetime.fromisoformat(metadata["creationTimestamp"]),
-        ready_since=_since(status, "Ready"),
+        ready_since=_since(status, "Ready", "True"),
+        unready_since=_since(status, "Ready", "False"),
         unscheduled=_condition(status, "PodScheduled", "False"),
         containers=[_container(each) for each in states],
         warnings=warnings,
@@ -73,7 +74,7 @@ def _container(state: Json) -> Container:
     present: Json = state.get("state", {})
     waiting: Json = present.get("waiting", {})
     ended: Json = present.get("terminated") or state.get("lastState", {}).get("terminated") or {}
-    finished = ended.get("finishedAt")
+    finished, started = ended.get("finishedAt"), present.get("running", {}).get("startedAt")
     return Container(
         state["name"],
         # An init container that is done is not ready, and well.
@@ -84,6 +85,7 @@ def _container(state: Json) -> Container:
         ended=ended.get("reason"),
         exit_code=ended.get("exitCode"),
         ended_at=None if finished is None else datetime.fromisoformat(finished),
+        running_since=None if started is None else datetime.fromisoformat(started),
     )
 
 
@@ -95,9 +97,10 @@ def _condition(status: Json, kind: str, wanted: str) -> str | None:
     return None
 
 
-def _since(status: Json, kind: str) -> datetime | None:
+def _since(status: Json, kind: str, wanted: str) -> datetime | None:
+    """Since when a condition has this status; None where it has another."""
     for each in status.get("conditions", ()):
-        if each["type"] == kind and each["status"] == "True":
+        if each["type"] == kind and each["status"] == wanted:
             return datetime.fromisoformat(each["lastTransitionTime"])
     return None
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from attune_operator.ctl.doctor.conditions import holds, message
 from attune_operator.ctl.doctor.deployments import kubectl, pod_fault, pods_line
-from attune_operator.ctl.doctor.evidence import Evidence, Workload, deployment_of
+from attune_operator.ctl.doctor.evidence import Evidence, Workload
 from attune_operator.ctl.doctor.finding import Finding, Remedy, Severity, keys
 from attune_operator.resources import ActionQueuePolicy, ConditionType, ObjectKey
 from attune_operator.resources.workers import ScalingMode
@@ -25,23 +25,25 @@ def deployments_there(evidence: Evidence) -> Iterator[Finding]:
 
 def left_to_the_operator(evidence: Evidence) -> Iterator[Finding]:
     """No other autoscaler sets the size of a Deployment that a policy is to scale."""
-    for policy in evidence.known_policies:
-        deployment = deployment_of(policy)
-        if deployment is not None and holds(policy, ConditionType.SCALING_LIMITED, Reason.SCALED_BY_ANOTHER):
+    for key in evidence.workers:
+        policies = evidence.served_by(key)
+        if any(holds(policy, ConditionType.SCALING_LIMITED, Reason.SCALED_BY_ANOTHER) for policy in policies):
             yield Finding(
                 "another-autoscaler",
                 Severity.WARNING,
-                f"another autoscaler sets the size of Deployment {deployment}",
-                (f"policy {policy.metadata.key}: {message(policy, ConditionType.SCALING_LIMITED)}",),
+                f"another autoscaler sets the size of Deployment {key}",
+                tuple(
+                    f"policy {each.metadata.key}: {message(each, ConditionType.SCALING_LIMITED)}" for each in policies
+                ),
                 "two autoscalers would fight over the number of workers, so the operator leaves it to the other one,"
                 " which knows nothing of the queue",
                 (
+                    Remedy(f"kubectl -n {key.namespace} get hpa", "which one; delete it, then the operator scales"),
                     Remedy(
-                        f"kubectl -n {deployment.namespace} get hpa", "which one; delete it, then the operator scales"
+                        _patch(policies[0], '{"spec":{"workers":{"mode":"Off"}}}'), "or say that the other one is meant"
                     ),
-                    Remedy(_patch(policy, '{"spec":{"workers":{"mode":"Off"}}}'), "or say that the other one is meant"),
                 ),
-                keys(policy),
+                keys(*policies),
             )
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from attune_operator.ctl.doctor.deployments import pod_fault
 from attune_operator.ctl.doctor.evidence import Container
-from unit.operator.ctl.doctor.conftest import NOW, OPERATOR, WORKERS, Clinic, pod, workload
+from unit.operator.ctl.doctor.conftest import NOW, OPERATOR, READY, WORKERS, Clinic, pod, workload
 
 UNREADY = {"ready_since": None}
 
@@ -26,7 +26,9 @@ def container(**state: Any) -> dict[str, Any]:
         (container(exit_code=3), "crashing"),
         (container(waiting="CreateContainerConfigError", message="no secret"), "crashing"),
         ({**UNREADY, "containers": (), "unscheduled": "0/3 nodes are available"}, "unschedulable"),
-        (container(), "not-ready"),
+        (container(running_since=NOW), "not-ready"),
+        ({**container(running_since=READY), "unready_since": NOW}, "hung"),
+        ({**container(running_since=NOW), "unready_since": READY}, "not-ready"),
     ],
 )
 def test_each_state_of_a_pod_has_its_fault(changes: dict[str, Any], kind: str) -> None:
