@@ -63,6 +63,43 @@ def test_executions_are_submitted_seen_through_held_and_cancelled(program: Attun
     until(lambda: leader.queue("core.echo")["queue_length"] == 0, SOON, leader)
 
 
+def test_what_is_stuck_is_found_completed_and_what_waits_behind_it_purged(
+    program: Attune, kubectl: Kubectl, namespace: str
+) -> None:
+    apply_policy(kubectl, namespace, "sleep", "core.sleep", maxQueueLength=5)
+    partly = program.run("submit", "core.sleep", "--param=seconds=120", "--count=9", "--output=json")
+    accepted = [each["id"] for each in json.loads(partly.stdout)]
+    assert (partly.returncode, len(accepted)) == (1, 6)
+    assert partly.stderr.rstrip().endswith("attune get " + " ".join(map(str, accepted)))
+    stuck, *waiting = accepted
+    until(lambda: program.document("get", str(stuck))["status"] == "running", SOON)
+
+    assert "No execution is silent for 10 minutes." in program.says("stuck", "sleep")
+    (found,) = program.document("stuck", "core.sleep", "--minutes=0")["executions"]
+    assert (found["id"], found["mend"]) == (stuck, f"attune complete --force {stuck}")
+    assert found["mend"] in program.says("stuck", "--minutes=0")
+    silent = program.run("stuck", "--server=http://127.0.0.1:9")
+    assert (silent.returncode, "No queue stands still" in silent.stdout) == (0, True)
+    assert "cannot be told" in silent.stderr
+
+    force = ("complete", "--force", str(stuck))
+    assert (program.run(*force).returncode, program.run("complete", str(stuck)).returncode) == (2, 2)
+    assert program.document(*force, "--dry-run")["status"] == "running"
+    assert program.says("pause", "sleep").endswith(": paused\n")
+    completed = program.document(*force, "--error=its disk is full", "--yes")
+    assert (completed["status"], completed["result"]) == ("failed", {"error": "its disk is full"})
+    again = program.run(*force, "--yes")
+    assert (again.returncode, "has ended before" in again.stderr) == (1, True)
+
+    plan = program.says("purge", "core.sleep", "--dry-run")
+    assert plan.startswith("5 executions wait for core.sleep, and 0 run")
+    assert (f"The oldest: {waiting[0]}," in plan, f"The newest: {waiting[-1]}," in plan) == (True, True)
+    assert program.run("purge", "core.sleep").returncode == 2
+    assert program.says("purge", "core.sleep", "--yes").endswith("Cancelled 5 executions.\n")
+    assert {each["status"] for each in program.document("get", *map(str, waiting))} == {"cancelled"}
+    assert program.document("purge", "core.sleep", "--yes")["cancelled"] == 0
+
+
 def test_what_is_measured_is_shown_and_maintenance_is_run(program: Attune) -> None:
     program.document("submit", "core.echo", "--count=3", "--wait", "--timeout=50")
     (echo,) = program.document("throughput", "core.echo")["actions"]

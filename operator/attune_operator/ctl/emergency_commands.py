@@ -2,21 +2,18 @@
 
 import asyncio
 import json
-import sys
 from typing import Annotated, Any
 
 import typer
 
+from attune_operator.ctl.asking import DryRun, Yes, confirm
 from attune_operator.ctl.emergency import Plan, Verb, Wish, turn_off, turn_on
-from attune_operator.ctl.errors import UsageError
 from attune_operator.ctl.kubernetes_api import Kubernetes
 from attune_operator.ctl.options import Place, Printing, takes
 from attune_operator.ctl.output import Grid, Output, say, show, show_document
 from attune_operator.ctl.resources import carry_out, emergency_in_force, read_config, read_policies
 
 emergency = typer.Typer(help="Relax the queues' limits and close what matters less, and undo it.", no_args_is_help=True)
-_Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do it without asking.")]
-_DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what would change, and change nothing.")]
 
 
 @emergency.command("on")
@@ -36,8 +33,8 @@ def emergency_on(
     rate_limit: Annotated[
         int | None, typer.Option(min=1, help="Submitting requests per minute that the API takes.")
     ] = None,
-    yes: _Yes = False,
-    dry_run: _DryRun = False,
+    yes: Yes = False,
+    dry_run: DryRun = False,
 ) -> None:
     """Turn emergency mode on, or change what it does; shows first what will change.
 
@@ -49,7 +46,7 @@ def emergency_on(
 
 @emergency.command("off")
 @takes(Place, Printing)
-def emergency_off(place: Place, printing: Printing, yes: _Yes = False, dry_run: _DryRun = False) -> None:
+def emergency_off(place: Place, printing: Printing, yes: Yes = False, dry_run: DryRun = False) -> None:
     """Turn emergency mode off and put back what `on` changed; shows first what will change."""
     asyncio.run(_change(place, printing.output, None, yes=yes, dry_run=dry_run))
 
@@ -65,7 +62,7 @@ async def _change(place: Place, output: Output, wish: Wish | None, *, yes: bool,
             _explain(plan, namespace, state)
         if plan.verb is not Verb.NOTHING and not dry_run:
             if not yes:
-                _confirm(output)
+                confirm("Change that?", output)
             written = await carry_out(kubernetes, namespace, plan, config)
             if written is not None:
                 generation = written["metadata"]["generation"]
@@ -98,13 +95,6 @@ def _explain(plan: Plan, namespace: str, state: str) -> None:
             for each in plan.effects
         ]
         show(Grid(["POLICY", "ACTION", "MAX QUEUE", "THEN", "CLOSED", "THEN"], rows, {}))
-
-
-def _confirm(output: Output) -> None:
-    if not output.for_people or not sys.stdin.isatty():
-        raise UsageError("nobody can be asked here: look with --dry-run, then add --yes")
-    if not typer.confirm("Change that?"):
-        raise typer.Exit(0)
 
 
 def _shown(value: Any) -> str:

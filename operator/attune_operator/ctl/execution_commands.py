@@ -3,7 +3,7 @@
 import asyncio
 import sys
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from time import monotonic
@@ -24,6 +24,7 @@ from attune_operator.ctl.submissions import (
     ended,
     executions_grid,
     parameters,
+    partly_refused,
     succeeded,
     tally,
 )
@@ -67,8 +68,8 @@ def submit(
     """Submit executions, and see them through with --wait."""
     given = parameters(param or [], _read(parameters_file))
     body = batch(action, given, count, idempotency_key or f"attune-{uuid.uuid4()}")
-    executions, late = asyncio.run(_submit(site, way, body, wait=wait, patience=timeout))
-    _show(executions, printing.output)
+    executions, late = asyncio.run(_submit(site, way, body, printing.output, wait=wait, patience=timeout))
+    show_executions(executions, printing.output)
     if late:
         raise NotYetError(f"{late} have not ended after {timeout:g} s, and go on; look with: attune get ID")
     if wait and not all(map(succeeded, executions)):
@@ -84,7 +85,7 @@ def get(
 ) -> None:
     """Show executions; -o wide, json or yaml with parameters and results."""
     executions = asyncio.run(_get(site, way, ids))
-    _show(executions, printing.output)
+    show_executions(executions, printing.output)
 
 
 @takes(Site, Way, Printing)
@@ -97,13 +98,13 @@ def cancel(
     """End executions: one that waits never runs, one that runs is stopped by its worker."""
     executions, problems = asyncio.run(_cancel(site, way, ids))
     if executions or not printing.output.for_people:
-        _show(executions, printing.output)
+        show_executions(executions, printing.output)
     if problems:
         raise CtlError("; ".join(problems))
 
 
 async def _submit(
-    site: Site, way: Way, body: Json, *, wait: bool, patience: float | None
+    site: Site, way: Way, body: Json, output: Output, *, wait: bool, patience: float | None
 ) -> tuple[Sequence[Json], int]:
     """What became of the executions, and how many have not ended in time."""
     async with reached(site, way) as executor:
@@ -111,8 +112,10 @@ async def _submit(
         accepted = [outcome for outcome in outcomes if "id" in outcome]
         refused = [outcome for outcome in outcomes if "id" not in outcome]
         if refused:
-            first = f"{len(accepted)} accepted, {len(refused)} refused: {refused[0]['error']}"
-            raise CtlError(refused[0]["error"] if len(outcomes) == 1 else first)
+            if accepted:
+                # They are durable, and run whatever becomes of the others.
+                show_executions(accepted, output)
+            raise partly_refused(accepted, refused)
         if not wait:
             return accepted, 0
         return await _see_through(executor, [receipt["id"] for receipt in accepted], patience)
@@ -162,21 +165,27 @@ async def _get(site: Site, way: Way, ids: Iterable[int]) -> Sequence[Json]:
 
 
 async def _cancel(site: Site, way: Way, ids: Iterable[int]) -> tuple[Sequence[Json], Sequence[str]]:
-    cancelled: list[Json] = []
-    problems: list[str] = []
     async with reached(site, way) as executor:
-        for each in ids:
-            try:
-                cancelled.append(await executor.post(f"{EXECUTIONS}/{each}/cancel"))
-            except BusyError:
-                raise
-            except CtlError as error:
-                # The others are to be cancelled all the same.
-                problems.append(str(error))
-    return cancelled, problems
+        return await one_by_one(ids, lambda each: executor.post(f"{EXECUTIONS}/{each}/cancel"))
 
 
-def _show(executions: Sequence[Json], output: Output) -> None:
+async def one_by_one(ids: Iterable[int], ask: Callable[[int], Awaitable[Json]]) -> tuple[Sequence[Json], Sequence[str]]:
+    """What ``ask`` comes to for each execution, and why it came to nothing for others; raises BusyError."""
+    done: list[Json] = []
+    problems: list[str] = []
+    for each in ids:
+        try:
+            done.append(await ask(each))
+        except BusyError:
+            raise
+        except CtlError as error:
+            # It is to be done to the others all the same.
+            problems.append(str(error))
+    return done, problems
+
+
+def show_executions(executions: Sequence[Json], output: Output) -> None:
+    """Print executions; a single one as a document of its own."""
     if output.for_people:
         show(executions_grid(executions, datetime.now(UTC), wide=output is Output.WIDE))
     else:

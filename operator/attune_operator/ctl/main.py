@@ -2,6 +2,7 @@
 
 import typer
 
+from attune_operator.ctl.completing import complete
 from attune_operator.ctl.completion import kubectl_complete
 from attune_operator.ctl.dashboard.command import dashboard
 from attune_operator.ctl.doctor.command import doctor
@@ -11,15 +12,19 @@ from attune_operator.ctl.incident.command import incident
 from attune_operator.ctl.looking import capacity_command, check, status
 from attune_operator.ctl.maintenance_commands import maintenance
 from attune_operator.ctl.measuring import growth, throughput
+from attune_operator.ctl.nagios import NagiosCommand
 from attune_operator.ctl.pausing import pause, resume
+from attune_operator.ctl.purging import purge
 from attune_operator.ctl.reporting import report
+from attune_operator.ctl.stuck_command import stuck
 from attune_operator.ctl.top.command import top
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
-for _look in (status, top, dashboard, throughput, growth, report, doctor, check):
+for _look in (status, top, dashboard, stuck, throughput, growth, report, doctor):
     app.command()(_look)
-for _command in (submit, get, cancel, pause, resume, incident):
+for _command in (submit, get, cancel, complete, pause, resume, purge, incident):
     app.command()(_command)
+app.command(cls=NagiosCommand)(check)
 app.command("capacity")(capacity_command)
 app.add_typer(emergency, name="emergency")
 app.add_typer(maintenance, name="maintenance")

@@ -2,8 +2,13 @@
 
 from collections.abc import Sequence
 from enum import IntEnum
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
+import typer
+from typer._click.exceptions import UsageError
+from typer.core import TyperCommand
+
+from attune_operator.ctl.output import say
 from attune_operator.ctl.queues import Queue
 from attune_operator.resources import ConditionStatus
 
@@ -19,6 +24,18 @@ class State(IntEnum):
     WARNING = 1
     CRITICAL = 2
     UNKNOWN = 3
+
+
+class NagiosCommand(TyperCommand):
+    """A command with Nagios' exit codes: 2 is CRITICAL there, so a wrong command line ends with 3, UNKNOWN."""
+
+    def make_context(self, *arguments: Any, **options: Any) -> Any:
+        """Parse the command line."""
+        try:
+            return super().make_context(*arguments, **options)
+        except UsageError as error:
+            say(f"UNKNOWN: {error.format_message()}")
+            raise typer.Exit(State.UNKNOWN) from error
 
 
 class Verdict(NamedTuple):

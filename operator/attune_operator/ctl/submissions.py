@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any, Final, TypeAlias, cast
 
 from attune_executor.domain.execution import TERMINAL, ExecutionStatus
-from attune_operator.ctl.errors import UsageError
+from attune_operator.ctl.errors import CtlError, UsageError
 from attune_operator.ctl.output import Grid
 from attune_operator.ctl.queues import duration, shown
 
@@ -56,6 +56,16 @@ def batch(action_ref: str, given: Mapping[str, Any], count: int, key: str) -> Js
             for number in range(count)
         ]
     }
+
+
+def partly_refused(accepted: Sequence[Mapping[str, Any]], refused: Sequence[Mapping[str, Any]]) -> CtlError:
+    """How a submission ends of which something was refused; what was accepted runs, and is named."""
+    reason = str(refused[0]["error"])
+    if not accepted:
+        return CtlError(reason if len(refused) == 1 else f"all {len(refused)} refused: {reason}")
+    ids = " ".join(str(receipt["id"]) for receipt in accepted)
+    counts = f"{len(accepted)} accepted, {len(refused)} refused"
+    return CtlError(f"{counts}: {reason}; what was accepted will run, look with: attune get {ids}")
 
 
 def ended(execution: Mapping[str, Any]) -> bool:

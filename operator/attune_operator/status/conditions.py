@@ -9,10 +9,9 @@ from attune_operator.resources import ActionQueuePolicy, Condition, ConditionTyp
 from attune_operator.resources.condition import PENDING
 from attune_operator.scaling import Decision, Reason
 from attune_operator.status.observation import PolicyObservation
+from attune_operator.status.progress import stuck
 from attune_operator.status.verdict import Verdict, fails, holds, settled, unknown
 
-STUCK_SECONDS: Final = 600
-"""The runbook's "Last Updated > 10 min"; while something runs that may take longer, as long as that."""
 CONFLICT: Final = "Conflict"
 SCALED_TO_ZERO: Final = "ScaledToZero"
 """Wanted, with minReplicas 0: nothing to warn of."""
@@ -129,21 +128,8 @@ def _stuck(observation: PolicyObservation, now: datetime) -> Verdict:
     stats = observation.fresh_stats
     if stats is None:
         return _unmeasured(observation)
-    if stats.queue_length == 0 and stats.active_count == 0:
-        return fails("Empty", "nothing waits and nothing runs")
-    if observation.policy.spec.admission is Admission.HOLD and stats.active_count == 0:
-        return fails("Held", "admission is Hold: nothing is started")
     still = now.timestamp() - stats.last_updated
-    spec = observation.policy.spec
-    if stats.active_count == 0 and spec.rate_limit is not None and still <= spec.rate_limit.window_seconds:
-        return fails("RateLimited", "nothing runs, and rateLimit may be what holds the head of the line")
-    patience = STUCK_SECONDS if stats.active_count == 0 else max(STUCK_SECONDS, spec.execution_timeout_seconds or 0)
-    if still > patience:
-        return holds(
-            "NotProgressing",
-            f"the queue has work and has not moved for {patience // 60} minutes: look for stuck workers and executions",
-        )
-    return fails("Progressing", "the queue moves")
+    return stuck(observation.policy.spec, stats.queue_length, stats.active_count, still)
 
 
 _JUDGES: Final[dict[ConditionType, Callable[[PolicyObservation, datetime], Verdict]]] = {

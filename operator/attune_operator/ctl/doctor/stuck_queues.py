@@ -8,7 +8,7 @@ from attune_operator.ctl.doctor.evidence import Evidence
 from attune_operator.ctl.doctor.finding import Finding, Remedy, Severity, Thresholds, keys
 from attune_operator.ctl.queues import duration
 from attune_operator.resources import ActionQueuePolicy, ConditionType
-from attune_operator.status.conditions import STUCK_SECONDS
+from attune_operator.status.progress import STUCK_SECONDS
 
 
 def queues_move(evidence: Evidence, thresholds: Thresholds) -> Iterator[Finding]:

@@ -43,6 +43,9 @@ COMMANDS = {
     "report",
     "incident",
     "doctor",
+    "stuck",
+    "complete",
+    "purge",
 }
 EXAMPLE = ["capacity", "--peak", "10000", "--duration", "5", "--slots", "10"]
 
@@ -80,6 +83,21 @@ def test_a_check_without_a_cluster_is_unknown_to_nagios() -> None:
     result = CliRunner().invoke(app, ["check"])
     assert result.exit_code == State.UNKNOWN
     assert result.stdout.startswith("UNKNOWN: ")
+
+
+@pytest.mark.parametrize("words", [["--bogus"], ["--warning", "many"], ["--critical=-1"]])
+def test_a_check_whose_command_line_is_wrong_is_unknown_and_not_critical(words: list[str]) -> None:
+    result = CliRunner().invoke(app, ["check", *words])
+    assert result.exit_code == State.UNKNOWN
+    assert result.stdout.startswith("UNKNOWN: ")
+    assert result.stdout.count("\n") == 1
+
+
+def test_completing_without_force_says_what_that_would_do_and_does_nothing() -> None:
+    result = CliRunner().invoke(app, ["complete", "7", "8"])
+    assert result.exit_code == EXIT_USAGE
+    assert "attune cancel 7 8" in result.stderr
+    assert "attune complete --force 7 8" in result.stderr
 
 
 def test_every_command_explains_itself() -> None:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from attune_operator.ctl.errors import UsageError
-from attune_operator.ctl.submissions import batch, executions_grid, parameters, tally
+from attune_operator.ctl.submissions import batch, executions_grid, parameters, partly_refused, tally
 
 NOW = datetime(2026, 12, 1, 12, 0, tzinfo=UTC)
 
@@ -70,3 +70,12 @@ def test_a_fresh_receipt_as_a_row() -> None:
 
 def test_a_tally() -> None:
     assert tally([execution(), execution(), execution(status="failed")]) == "2 succeeded, 1 failed"
+
+
+def test_what_was_accepted_of_a_submission_that_was_refused_in_part_is_named() -> None:
+    refused = [{"error": "Queue full (max length: 2)", "code": "queue_full"}] * 3
+    text = str(partly_refused([{"id": 1042}, {"id": 1043}], refused))
+    assert text.startswith("2 accepted, 3 refused: Queue full (max length: 2)")
+    assert text.endswith("attune get 1042 1043")
+    assert str(partly_refused([], refused)) == "all 3 refused: Queue full (max length: 2)"
+    assert str(partly_refused([], refused[:1])) == "Queue full (max length: 2)"
