@@ -73,12 +73,21 @@ class ExecutorParts:
             raise CtlError(f"more than {self._cap} were accepted in the last hour: the newest {self._cap} are kept")
 
     async def stuck(self, action: str | None) -> None:
-        """Active executions whose rows have not changed for ten minutes, the oldest first."""
+        """The runbook's stuck executions: open, and without a change for ten minutes; the oldest first.
+
+        Raises:
+            CtlError: there are more than a page of them in one status; the oldest are kept.
+        """
         found: list[Mapping[str, Any]] = []
-        for status in ("running", "scheduled"):
+        more: list[str] = []
+        for status in ("running", "scheduled", "requested"):
             query = {"order": "oldest", "status": status, "limit": _PAGE, **_named(action)}
-            found += stuck(await self._executor.get(f"{EXECUTIONS}?{urlencode(query)}"), self._now)
+            oldest = stuck(await self._executor.get(f"{EXECUTIONS}?{urlencode(query)}"), self._now)
+            found += oldest
+            more += [status] if len(oldest) == _PAGE else []
         self._archive.add(f"executor/stuck/{action or 'all'}.json", _json(await self._with_payloads(found)))
+        if more:
+            raise CtlError(f"only the oldest {_PAGE} are kept of: {', '.join(more)}")
 
     async def _with_payloads(self, executions: Sequence[Mapping[str, Any]]) -> list[Any]:
         """Executions as they are kept: without parameters and results unless these are wished."""

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 STUCK_AFTER: Final = timedelta(minutes=10)
-"""The runbook's: an active execution whose row has not changed for so long."""
+"""The runbook's: an open execution whose row has not changed for so long."""
 COLUMNS: Final = ("id", "action", "status", "created", "started_at", "updated", "attempt", "worker")
 """The runbook's `SELECT id, action, status, created, updated`, and what else tells who ran it when."""
 
@@ -42,7 +42,7 @@ def previous_logs(pods: Iterable[Mapping[str, Any]]) -> set[tuple[str, str]]:
 
 
 def stuck(executions: Sequence[Mapping[str, Any]], now: datetime) -> list[Mapping[str, Any]]:
-    """Those of active executions whose rows have not changed for ten minutes."""
+    """Those of open executions whose rows have not changed for ten minutes."""
     return [each for each in executions if now - datetime.fromisoformat(each["updated"]) > STUCK_AFTER]
 
 
