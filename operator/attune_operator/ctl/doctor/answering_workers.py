@@ -5,10 +5,10 @@ from datetime import timedelta
 from typing import Final
 
 from attune_executor.domain.standing import WaitsFor
-from attune_operator.ctl.doctor.deployments import HUNG
 from attune_operator.ctl.doctor.evidence import Evidence, Pod, Workload, deployment_of
 from attune_operator.ctl.doctor.executor_health import ActionStanding, ExecutorHealth, Pool, Worker
 from attune_operator.ctl.doctor.finding import Finding, Remedy, Severity, keys
+from attune_operator.ctl.doctor.ill_pods import HUNG
 from attune_operator.resources import ActionQueuePolicy
 
 _UNANSWERED: Final = 3

@@ -46,5 +46,6 @@ def _cause(found: list[Finding], index: int) -> int | None:
 
 def _concerns(cause: Finding, effect: Finding) -> bool:
     if cause.policies is None:
-        return True
+        # Whatever all queues need explains them where it is really gone, not where a part of it is ill.
+        return cause.severity is Severity.CRITICAL or effect.policies is None
     return effect.policies is not None and bool(cause.policies & effect.policies)

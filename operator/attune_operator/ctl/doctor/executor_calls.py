@@ -3,10 +3,11 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
+from urllib.parse import quote
 
 from attune_operator.ctl.doctor.evidence import UnknownAction, Unread
 from attune_operator.ctl.doctor.executor_health import ExecutorHealth, executor_health
-from attune_operator.ctl.errors import CtlError, UnreachableError
+from attune_operator.ctl.errors import CtlError, ForbiddenError, NotFoundError, UnreachableError, UsageError
 from attune_operator.ctl.executor_api import ExecutorApi
 from attune_operator.ctl.kubernetes_api import Kubernetes
 from attune_operator.ctl.options import Place, Way
@@ -33,14 +34,21 @@ async def ask_executor(kubernetes: Kubernetes, place: Place, way: Way, actions: 
         async with ExecutorApi.connect(kubernetes, place, way) as api:
             health = executor_health(await api.get("/api/v1/health"))
             return Executor(health, await _unknown_actions(api, frozenset(actions)))
-    except UnreachableError as error:
+    except (UnreachableError, NotFoundError) as error:
         return Executor(unreached=str(error))
     except CtlError as error:
-        rule = (
-            "list actionqueuepolicies/executions of every action, and get and create pods/portforward in namespace"
-            f" {place.operator_namespace}"
-        )
-        return Executor(unread=Unread(rule, str(error)))
+        return Executor(unread=Unread(_rule(error, place.operator_namespace), str(error)))
+
+
+def _rule(error: CtlError, namespace: str) -> str:
+    """What has to be allowed, or given, to ask the executor."""
+    match error:
+        case ForbiddenError():
+            return f"get services, list pods, and get and create pods/portforward in namespace {namespace}"
+        case UsageError():
+            return "show the executor a token"
+        case _:
+            return "list actionqueuepolicies/executions.attune.io of every action"
 
 
 async def _unknown_actions(api: ExecutorApi, actions: frozenset[str]) -> dict[str, UnknownAction]:
@@ -58,7 +66,7 @@ async def _failed_for_want_of_code(api: ExecutorApi, actions: frozenset[str]) ->
             last.setdefault(failure["action_ref"], failure["id"])
     found: dict[str, UnknownAction] = {}
     for ref, execution_id in list(last.items())[:_ACTIONS]:
-        succeeded = await api.get(f"/api/v1/executions?status=succeeded&limit=1&action_ref={ref}")
+        succeeded = await api.get(f"/api/v1/executions?status=succeeded&limit=1&action_ref={quote(ref)}")
         if succeeded and succeeded[0]["id"] > execution_id:
             continue
         execution = await api.get(f"/api/v1/executions/{execution_id}")

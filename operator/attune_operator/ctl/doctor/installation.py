@@ -2,9 +2,10 @@
 
 from collections.abc import Iterator
 
-from attune_operator.ctl.doctor.deployments import kubectl, pod_fault, pods_line
+from attune_operator.ctl.doctor.deployments import pod_fault
 from attune_operator.ctl.doctor.evidence import Evidence, Workload
 from attune_operator.ctl.doctor.finding import Finding, Remedy, Severity
+from attune_operator.ctl.doctor.pod_fault import kubectl, pods_line
 from attune_operator.ctl.leadership import leadership_problem
 from attune_operator.lease import LEASE_NAME
 from attune_operator.resources.policy import GROUP, PLURAL
@@ -65,7 +66,8 @@ def _pods(operator: Workload, evidence: Evidence) -> Iterator[Finding]:
     if fault is not None and fault.kind not in {"hung", "not-ready"}:
         yield Finding(
             f"operator-{fault.kind}",
-            Severity.CRITICAL,
+            # While another replica is ready it is a roll-out that does not come to its end.
+            Severity.WARNING if operator.ready else Severity.CRITICAL,
             f"the operator {fault.what}",
             fault.evidence,
             fault.cause,

@@ -37,5 +37,5 @@ def everything_was_seen(evidence: Evidence) -> Iterator[Finding]:
             Severity.NOTICE,
             f"not looked at: {unread.rule}",
             (unread.reason,),
-            f"RBAC has to allow you to {unread.rule}",
+            f"you have to be allowed to {unread.rule}",
         )

@@ -3,9 +3,10 @@
 from collections.abc import Iterator
 
 from attune_operator.ctl.doctor.conditions import holds, message
-from attune_operator.ctl.doctor.deployments import kubectl, pod_fault, pods_line
+from attune_operator.ctl.doctor.deployments import pod_fault
 from attune_operator.ctl.doctor.evidence import Evidence, Workload
 from attune_operator.ctl.doctor.finding import Finding, Remedy, Severity, keys
+from attune_operator.ctl.doctor.pod_fault import kubectl, pods_line
 from attune_operator.resources import ActionQueuePolicy, ConditionType, ObjectKey
 from attune_operator.resources.workers import ScalingMode
 from attune_operator.scaling import Reason

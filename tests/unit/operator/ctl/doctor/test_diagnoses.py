@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from attune_operator.ctl.doctor.evidence import UnknownAction, Unread
+from attune_operator.ctl.doctor.evidence import Container, UnknownAction, Unread
 from attune_operator.ctl.doctor.finding import Severity, Thresholds
 from unit.operator.ctl.doctor.conftest import HOME, NOW, OPERATOR, WORKERS, Clinic, failing, health, pod, workload
 
@@ -33,6 +33,16 @@ def test_a_dead_operator_explains_the_lease_the_silence_and_the_old_figures(clin
     assert (found.id, len(found.consequences)) == ("operator-scaled-to-zero", 3)
     alone = clinic.finding(lease=old, executor=None, unreached="no operator leads", policies=(stale,))
     assert (alone.id, len(alone.consequences)) == ("no-leader", 2)
+
+
+def test_a_replica_that_crashes_beside_the_leader_explains_no_queue(clinic: Clinic) -> None:
+    crashed = Container("operator", ready=False, waiting="CrashLoopBackOff", exit_code=1)
+    operator = workload(OPERATOR, pod("one"), pod("two", ready_since=None, containers=(crashed,)))
+    found = clinic.findings(operator=operator, policies=(clinic.policy(status=LONG),))
+    assert [(each.id, each.severity.name) for each in found] == [
+        ("operator-crashing", "WARNING"),
+        ("queue-growing", "WARNING"),
+    ]
 
 
 @pytest.mark.parametrize(
