@@ -181,6 +181,7 @@ def test_an_object_that_no_operator_has_seen_is_not_taken_for_ready(
         ({"emergency": {"closeTags": ["a", "a"]}}, 'Duplicate value: "a"'),
         ({"apiRateLimit": {"maxRequestsPerMinute": 0}}, "to refuse everything set the admission of the policies to"),
         ({"retention": {"executionDays": -1}}, "or 0 to keep finished executions for ever"),
+        ({"retention": {"growthDays": -1}}, "or 0 to keep the counts of every day for ever"),
         ({"retention": {"snapshotDays": -1}}, "or 0 to keep snapshots for ever"),
         ({"emergencyMod": True}, 'unknown field "spec.emergencyMod"'),
     ],
@@ -207,7 +208,7 @@ def test_the_defaults_of_a_configuration_are_those_of_the_runbook(kubectl: Kubec
         "queue": {"maxQueueLength": 10_000, "queueTimeoutSeconds": 3600},
         "apiRateLimit": {"enabled": True, "maxRequestsPerMinute": 1000},
         "snapshots": {"enabled": True},
-        "retention": {"executionDays": 30, "snapshotDays": 30},
+        "retention": {"executionDays": 30, "snapshotDays": 30, "growthDays": 400},
     }
 
 

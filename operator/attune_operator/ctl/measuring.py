@@ -23,7 +23,7 @@ from attune_operator.ctl.throughput import busiest, from_statuses, throughput_gr
 THROUGHPUT: Final = "/api/v1/throughput"
 GROWTH: Final = "/api/v1/growth"
 QUEUE_GROWTH: Final = "/api/v1/queue-growth"
-ALL: Final = "all actions"
+_ALL: Final = "all actions"
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +90,7 @@ def growth(
 ) -> None:
     """Show how the queues grew in about five minutes, or with --by-day how executions did over weeks."""
     if by_day:
-        _show_days(asyncio.run(measure_days(place, way, names or [], days)), printing.output)
+        _show_days(asyncio.run(_days(place, way, names or [], days)), printing.output)
         return
     grown = asyncio.run(_queue_growth(place, way, names or []))
     if not printing.output.for_people:
@@ -102,17 +102,23 @@ def growth(
         show(queue_growth_grid(grown["queues"]))
 
 
-async def measure_days(place: Place, way: Way, names: Sequence[str], days: int) -> dict[str, Json]:
+def days_path(days: int, action_ref: str | None = None) -> str:
+    """Where the growth by day is, of one action or of all together."""
+    query: Json = {"days": days} if action_ref is None else {"days": days, "action_ref": action_ref}
+    return f"{GROWTH}?{urlencode(query)}"
+
+
+async def _days(place: Place, way: Way, names: Sequence[str], days: int) -> dict[str, Json]:
     """Growth by day of each action whose policy is named, or of all actions together."""
     async with (
         Kubernetes.connect(place.context) as kubernetes,
         ExecutorApi.connect(kubernetes, place, way) as executor,
     ):
         if not names:
-            return {ALL: await executor.get(f"{GROWTH}?{urlencode({'days': days})}")}
+            return {_ALL: await executor.get(days_path(days))}
         policies = chosen(await read_policies(kubernetes, place.policies), names)
         refs = dict.fromkeys(policy.spec.action_ref for policy in policies)
-        return {ref: await executor.get(f"{GROWTH}?{urlencode({'days': days, 'action_ref': ref})}") for ref in refs}
+        return {ref: await executor.get(days_path(days, ref)) for ref in refs}
 
 
 async def _queue_growth(place: Place, way: Way, names: Sequence[str]) -> Json:

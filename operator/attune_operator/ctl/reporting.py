@@ -4,27 +4,28 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, NamedTuple
 
 import typer
 
 from attune_operator.ctl.capacity import measured
-from attune_operator.ctl.executor_api import Json
+from attune_operator.ctl.executor_api import ExecutorApi, Json
 from attune_operator.ctl.growth import Trend, days_grid, planned, trend
 from attune_operator.ctl.kubernetes_api import Kubernetes
 from attune_operator.ctl.maintenance import maintenance_grid
 from attune_operator.ctl.maintenance_commands import read_tasks
-from attune_operator.ctl.measuring import ALL, Measured, measure_days, measure_throughput
+from attune_operator.ctl.measuring import THROUGHPUT, days_path, measure_throughput
 from attune_operator.ctl.options import Place, Printing, Way, takes
 from attune_operator.ctl.output import Grid, Output, say, show, show_document
 from attune_operator.ctl.queues import Queue, duration, longest_first, queue_grid, queue_of, shown
-from attune_operator.ctl.resources import chosen, read_policies
+from attune_operator.ctl.resources import read_policies
 from attune_operator.ctl.throughput import busiest, throughput_grid
 from attune_operator.resources import ActionQueuePolicy
 
 STUCK_SECONDS: Final = 30 * 60
 """The runbook's daily check looks for queues that have not changed for so long."""
 _DAYS: Final = 30
+_TOP: Final = "Top Actions by Volume"
 
 
 class Period(StrEnum):
@@ -61,9 +62,7 @@ def report(
 
 def _daily(place: Place, way: Way, output: Output, limit: int) -> None:
     now = datetime.now(UTC)
-    policies = asyncio.run(_policies(place, []))
-    queues = longest_first([queue_of(policy, now) for policy in policies])
-    active = [queue for queue in queues if queue.queue_length or queue.active_count]
+    active = [queue for queue in asyncio.run(_all_queues(place, now)) if queue.queue_length or queue.active_count]
     stuck = unchanged(active, now)
     volume = asyncio.run(measure_throughput(place, way, []))
     top = busiest(volume.actions, limit)
@@ -74,32 +73,52 @@ def _daily(place: Place, way: Way, output: Output, limit: int) -> None:
         "problem": volume.problem,
     }
     wide = output is Output.WIDE
+    note = f" (totals from the policies' statuses, since {volume.problem})" if volume.problem else ""
     parts = [
         ("Active Queues", queue_grid(active, wide=wide)),
         ("Stuck Queues", _unchanged_grid(stuck, now)),
-        (_top(volume), throughput_grid(top, wide=wide)),
+        (f"{_TOP}{note}", throughput_grid(top, wide=wide)),
     ]
     _print(output, document, parts)
 
 
 def _monthly(place: Place, way: Way, output: Output, weeks: int, limit: int) -> None:
-    everything = asyncio.run(measure_days(place, way, [], _DAYS))[ALL]
-    volume = asyncio.run(measure_throughput(place, way, []))
-    top = busiest(volume.actions, limit)
-    names = [entry["action_ref"] for entry in top]
-    policies = asyncio.run(_policies(place, names)) if names else []
-    days = asyncio.run(measure_days(place, way, [policy.metadata.name for policy in policies], _DAYS)) if names else {}
-    lines = {action: trend([day["executions"] for day in grown["days"]]) for action, grown in days.items()}
+    month = asyncio.run(_look_back(place, way, limit))
+    lines = {action: trend([day["executions"] for day in grown["days"]]) for action, grown in month.by_action.items()}
+    overall = trend([day["executions"] for day in month.everything["days"]])
+    plans = [plan(policy, lines[policy.spec.action_ref], weeks) for policy in month.policies]
     wide = output is Output.WIDE
-    plans = [plan(policy, lines.get(policy.spec.action_ref), weeks) for policy in policies]
-    document = {"growth": everything, "top": top, "capacity": plans, "problem": volume.problem}
-    overall = trend([day["executions"] for day in everything["days"]])
+    document = {"growth": month.everything, "top": month.top, "capacity": plans}
     parts = [
-        (f"Growth: {overall or 'too few days to tell a trend'}", days_grid(everything, wide=wide)),
-        (_top(volume), throughput_grid(top, wide=wide)),
+        (f"Growth: {overall or 'too few days to tell a trend'}", days_grid(month.everything, wide=wide)),
+        (_TOP, throughput_grid(month.top, wide=wide)),
         (f"Workers, now and in {weeks} weeks", _plans_grid(plans)),
     ]
     _print(output, document, parts)
+
+
+class _Month(NamedTuple):
+    """Growth of all actions and of the busiest ones, which are ``top``, and the policies of these."""
+
+    everything: Json
+    by_action: Mapping[str, Json]
+    top: Sequence[Json]
+    policies: Sequence[ActionQueuePolicy]
+
+
+async def _look_back(place: Place, way: Way, limit: int) -> _Month:
+    async with (
+        Kubernetes.connect(place.context) as kubernetes,
+        ExecutorApi.connect(kubernetes, place, way) as executor,
+    ):
+        policies = await read_policies(kubernetes, place.policies)
+        refs = {policy.spec.action_ref for policy in policies}
+        top = busiest([entry for entry in await executor.get(THROUGHPUT) if entry["action_ref"] in refs], limit)
+        everything = await executor.get(days_path(_DAYS))
+        by_action = {entry["action_ref"]: await executor.get(days_path(_DAYS, entry["action_ref"])) for entry in top}
+    ranks = {action: rank for rank, action in enumerate(by_action)}
+    ruled = [policy for policy in policies if policy.spec.action_ref in ranks]
+    return _Month(everything, by_action, top, sorted(ruled, key=lambda policy: ranks[policy.spec.action_ref]))
 
 
 def unchanged(queues: Sequence[Queue], now: datetime) -> list[Queue]:
@@ -126,14 +145,9 @@ def plan(policy: ActionQueuePolicy, line: Trend | None, weeks: int) -> Json:
     }
 
 
-async def _policies(place: Place, names: Sequence[str]) -> list[ActionQueuePolicy]:
+async def _all_queues(place: Place, now: datetime) -> list[Queue]:
     async with Kubernetes.connect(place.context) as kubernetes:
-        return chosen(await read_policies(kubernetes, place.policies), names)
-
-
-def _top(volume: Measured) -> str:
-    note = f" (totals from the policies' statuses, since {volume.problem})" if volume.problem else ""
-    return f"Top Actions by Volume{note}"
+        return longest_first([queue_of(policy, now) for policy in await read_policies(kubernetes, place.policies)])
 
 
 def _unchanged_grid(queues: Sequence[Queue], now: datetime) -> Grid:
