@@ -1,16 +1,20 @@
 """Recorded evidence: a system that is well, to be changed where a test needs it ill."""
 
+import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from typer.core import TyperGroup
+from typer.main import get_command
 
 from attune_operator.ctl.doctor.evidence import Container, Evidence, Pod, Workload
 from attune_operator.ctl.doctor.executor_health import ExecutorHealth
 from attune_operator.ctl.doctor.finding import Finding, Severity, Thresholds
 from attune_operator.ctl.doctor.rounds import diagnose
+from attune_operator.ctl.main import app
 from attune_operator.lease import Lease, LeaseMetadata
 from attune_operator.resources import ActionQueuePolicy, ActionQueuePolicyStatus, ObjectKey
 
@@ -52,6 +56,15 @@ def failing(*names: str, error: str = "refused") -> list[dict[str, Any]]:
     return [{"name": name, "ok": name not in names, "since": READY, "last_error": error} for name in parts]
 
 
+def understood(words: list[str]) -> None:
+    """A remedy is a command line, and of ours one that exists."""
+    if words[0] == "attune":
+        command = get_command(app)
+        while isinstance(command, TyperGroup):
+            command = command.commands[words.pop(1)]
+        command.make_context(command.name, words[1:])
+
+
 @dataclass(frozen=True)
 class Clinic:
     """Evidence, and what the doctor makes of it."""
@@ -89,7 +102,10 @@ class Clinic:
 
     def findings(self, thresholds: Thresholds | None = None, **changes: Any) -> list[Finding]:
         """What is found where the evidence is changed so."""
-        return diagnose(replace(self.evidence, **changes), thresholds or Thresholds())
+        found = diagnose(replace(self.evidence, **changes), thresholds or Thresholds())
+        for remedy in (each for finding in found for each in finding.remedies):
+            understood(shlex.split(remedy.command.replace("ID", "7")))
+        return found
 
     def finding(self, thresholds: Thresholds | None = None, **changes: Any) -> Finding:
         """The one fault that is found then."""
