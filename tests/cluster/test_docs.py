@@ -43,6 +43,7 @@ def test_the_tutorial(typist: Typist, attune: ClusterView) -> None:
     printed = dict(typist.type_page(TUTORIAL))
 
     assert "succeeded" in printed["kubectl attune submit core.sleep --param seconds=1 --wait"]
+    assert "No problem found" in printed["kubectl attune doctor"]
     message = next(text for line, text in printed.items() if "scaling.message" in line)
     assert message
     assert "paused" in printed["kubectl attune pause first-queue"]
