@@ -24,7 +24,14 @@ HOW_TO = Page(REPOSITORY / "docs/how-to/kubectl-attune.md")
 ACCOUNT = "attune-reader"
 RULES = (EVERYTHING, {"apiGroups": [""], "resources": ["pods", "events"], "verbs": ["get", "list"]})
 TUTORIAL = Page(REPOSITORY / "docs/tutorial.md")
-MAY_FIND_NOTHING = ("| grep", "--previous", "attune check", "attune doctor", "attune cancel 1042")
+MAY_FIND_NOTHING = (
+    "| grep",
+    "--previous",
+    "attune check",
+    "attune doctor",
+    "attune cancel 1042",
+    "attune complete --force 1042",
+)
 """Commands that end with 1 where there is nothing to find, or something."""
 ON_A_TERMINAL = ("kubectl attune top", "kubectl attune dashboard")
 NEEDS_METRICS_SERVER = "kubectl -n attune-system top"
@@ -64,6 +71,11 @@ def examples(attune: ClusterView, typist: Typist) -> Iterator[None]:
     attune.run("delete", "aec", "--all")
 
 
+def can_be_tried(command: str) -> bool:
+    """Whether a command of attune's knows how to be tried dry."""
+    return any(f"attune {word}" in command for word in ("complete", "emergency", "purge"))
+
+
 @pytest.mark.usefixtures("examples")
 def test_the_runbooks_commands(typist: Typist, attune: ClusterView) -> None:
     """Those that look are typed as they stand, those that change something as a dry run; each of attune's once."""
@@ -78,7 +90,7 @@ def test_the_runbooks_commands(typist: Typist, attune: ClusterView) -> None:
     for command in shown.values():
         if command.startswith(NEEDS_METRICS_SERVER) and not metrics_server:
             continue
-        changes = command.split()[3] in CHANGES if command.startswith("kubectl -n ") else " emergency " in command
+        changes = command.split()[3] in CHANGES if command.startswith("kubectl -n ") else can_be_tried(command)
         dry = " --dry-run=server" if command.startswith("kubectl -n ") else " --dry-run"
         line = command + (dry if changes else "")
         if " rollout " in command:
@@ -91,12 +103,21 @@ def test_the_runbooks_commands(typist: Typist, attune: ClusterView) -> None:
 
 @pytest.mark.usefixtures("examples")
 def test_the_how_to_of_the_command_line(typist: Typist, attune: ClusterView) -> None:
-    submitted = json.loads(typist.type("attune submit core.shell --param command='sleep 100' --count 2 --output json"))
-    first, second = (each["id"] for each in submitted)
+    submitted = json.loads(typist.type("attune submit core.shell --param command='sleep 100' --count 4 --output json"))
+    first, second, third, fourth = (each["id"] for each in submitted)
     attune.run("patch", "aqp", "sleep-in-turn", "--type=merge", '--patch={"spec":{"concurrency":20}}')
     (typist.folder / "request.json").write_text(json.dumps({"url": "http://attune-executor:8080/livez"}))
-    typist.skipped = ("uv ", *ON_A_TERMINAL[1:], "kubectl attune top core", "kubectl -n attune-system create")
+    typist.skipped = (
+        "uv ",
+        *ON_A_TERMINAL[1:],
+        "kubectl attune top core",
+        "kubectl -n attune-system create",
+        "kubectl -n attune-system scale",
+    )
     typist.replaced = {
+        "complete --force 1042 1043": f"complete --force {third} {fourth}",
+        '"disk full on node 7"': '"disk full on node 7" --yes',
+        "purge core.shell": "purge core.shell --yes",
         "1042": str(first),
         "1043": str(second),
         "kubectl attune top   ": "kubectl attune top --once",
