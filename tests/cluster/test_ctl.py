@@ -92,7 +92,7 @@ def test_what_is_stuck_is_found_completed_and_what_waits_behind_it_purged(
     assert (again.returncode, "has ended before" in again.stderr) == (1, True)
 
     plan = program.says("purge", "core.sleep", "--dry-run")
-    assert plan.startswith("5 executions wait for core.sleep, and 0 run")
+    assert plan.startswith("5 executions wait for core.sleep; what runs (0) is left alone.")
     assert (f"The oldest: {waiting[0]}," in plan, f"The newest: {waiting[-1]}," in plan) == (True, True)
     assert program.run("purge", "core.sleep").returncode == 2
     assert program.says("purge", "core.sleep", "--yes").endswith("Cancelled 5 executions.\n")

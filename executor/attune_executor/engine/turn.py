@@ -14,7 +14,7 @@ from attune_executor.engine.id_allocator import IdAllocator
 from attune_executor.ports.journal import JournalError, OperatorChanges, StoredExecution
 
 PURGED_IN_A_TURN: Final = 1000
-"""Executions that all purges together cancel in one turn: its commit takes some 20 ms, which others can wait."""
+"""Executions that all purges together cancel in one turn: its commit takes some 40 ms, which others can wait."""
 _Outcome = Accepted | Receipt | Refusal
 
 

@@ -86,7 +86,7 @@ def _explain(waiting: Json) -> None:
         say(f"Nothing waits for {action}.")
         return
     verb = "waits" if count == 1 else "wait"
-    say(f"{_executions(count)} {verb} for {action}, and {waiting['active_count']} run, which are left alone.")
+    say(f"{_executions(count)} {verb} for {action}; what runs ({waiting['active_count']}) is left alone.")
     for end in ("oldest", "newest"):
         found = waiting[end]
         if found is not None:
