@@ -26,6 +26,7 @@ class App extends Component {
     this.store = new Store(() => this.soon());
     this.state = { action: route(), help: false };
     this.drawing = false;
+    this.drawnAt = 0;
     this.came = null;
   }
 
@@ -35,13 +36,17 @@ class App extends Component {
     this.drawing = true;
     requestAnimationFrame(() => {
       this.drawing = false;
+      this.drawnAt = Date.now();
       this.setState({});
     });
   }
 
   componentDidMount() {
     this.store.start();
-    setInterval(() => this.soon(), 1000);
+    // Ages grow also while nothing else changes; where something does, once a second is enough.
+    setInterval(() => {
+      if (Date.now() - this.drawnAt > 900) this.soon();
+    }, 500);
     addEventListener("hashchange", () => {
       this.came = this.state.action;
       this.setState({ action: route() });
@@ -80,26 +85,31 @@ class App extends Component {
 
   render(_props, { action, help }) {
     const { store } = this;
+    const now = store.now;
+    const all = store.picture ? rows(store.picture, now) : [];
     return html`<${Header} store=${store} onTheme=${() => this.toggleTheme()} onHelp=${() => this.setState({ help: true })} />
       <${Banners} store=${store} />
-      ${this.content(action)}
-      <${Said} store=${store} />
+      ${this.content(action, all, now)}
+      <${Said} store=${store} all=${all} />
       ${help && html`<${Help} onClose=${() => this.setState({ help: false })} />`}`;
   }
 
-  content(action) {
+  content(action, all, now) {
     const { store } = this;
     if (store.connection === TOKEN) {
       return html`<${AskToken} reason=${store.reason} given=${store.tokenInUse} onToken=${(token) => store.giveToken(token)} />`;
     }
     if (store.connection === FORBIDDEN) return html`<${Forbidden} reason=${store.reason} onForget=${() => store.forgetToken()} />`;
     if (!store.picture) return html`<main class="gate"><h1>${store.connection === LOST ? "Connection lost" : "Connecting…"}</h1><p>${store.reason}</p></main>`;
-    if (action !== null) return html`<${Queue} key=${action} action=${action} picture=${store.picture} now=${store.now} />`;
-    return html`<${Overview} ref=${(view) => (this.overview = view)} from=${this.came} picture=${store.picture} now=${store.now} />`;
+    if (action !== null) return html`<${Queue} key=${action} action=${action} picture=${store.picture} now=${now} />`;
+    return html`<${Overview} ref=${(view) => (this.overview = view)} from=${this.came} picture=${store.picture} all=${all} now=${now} />`;
   }
 }
 
 const WORDS = { [CONNECTING]: "Connecting", [LIVE]: "Live", [LOST]: "Connection lost", [TOKEN]: "Signed out", [FORBIDDEN]: "Forbidden" };
+
+/** A ServiceAccount as namespace/name; the prefix that Kubernetes puts before it says nothing here. */
+const callerName = (caller) => caller.replace(/^system:serviceaccount:([^:]+):/, "$1/");
 
 function Header({ store, onTheme, onHelp }) {
   const { dark } = globalThis.attuneTheme;
@@ -108,7 +118,7 @@ function Header({ store, onTheme, onHelp }) {
     <span class=${`connection ${store.connection}`}><span class="dot" aria-hidden="true"></span>${WORDS[store.connection]}</span>
     ${store.heardAt !== null && html`<span class="faint asof">figures as of ${clock(store.connection === LIVE ? store.now : store.heardAt)}</span>`}
     <span class="gap"></span>
-    ${store.caller && html`<span class="faint caller">${store.caller}</span>`}
+    ${store.caller && html`<span class="faint caller" title=${store.caller}>${callerName(store.caller)}</span>`}
     ${store.tokenInUse && html`<button type="button" class="quiet" onClick=${() => store.forgetToken()}>Forget token</button>`}
     <button type="button" class="quiet" onClick=${onTheme}>${dark ? "Light" : "Dark"}</button>
     <button type="button" class="quiet" onClick=${onHelp} aria-label="Help">?</button>
@@ -146,9 +156,9 @@ class Said extends Component {
     this.at = 0;
   }
 
-  render({ store }) {
+  render({ store, all }) {
     const now = Date.now() / 1000;
-    const critical = store.picture ? rows(store.picture, store.now).filter((each) => each.severity === CRITICAL).length : 0;
+    const critical = all.filter((each) => each.severity === CRITICAL).length;
     const state = { connection: store.connection, emergency: Boolean(store.picture?.emergency), critical };
     const before = this.before;
     if (before && state.connection !== before.connection) this.say(WORDS[state.connection], state, now);

@@ -2,7 +2,7 @@
 
 import { Component, html } from "./vendor/htm-preact-3.1.1.js";
 import { duration, number, plural } from "./format.js";
-import { CRITICAL, FINE, chosen, rows, sorted } from "./model.js";
+import { CRITICAL, FINE, chosen, sorted } from "./model.js";
 import { Command, Meter, Note, Sparkline, TONES, Workers } from "./parts.js";
 
 const COLUMNS = [
@@ -140,8 +140,7 @@ export class Overview extends Component {
     return inOrder;
   }
 
-  render({ picture, now }, { sort, text, only, selected }) {
-    const all = rows(picture, now);
+  render({ picture, all, now }, { sort, text, only, selected }) {
     if (!all.length) return html`<${Empty} scales=${picture.scales} />`;
     const list = this.ordered(all, picture, now);
     const tabbable = list.some((each) => each.row.action_ref === selected) ? selected : list[0]?.row.action_ref;

@@ -1,6 +1,6 @@
 // Pieces that several views are made of.
 
-import { html, useState } from "./vendor/htm-preact-3.1.1.js";
+import { Component, html, useState } from "./vendor/htm-preact-3.1.1.js";
 import { CRITICAL, WARNING } from "./model.js";
 
 const MARKS = { [WARNING]: "▲", [CRITICAL]: "■" };
@@ -18,21 +18,27 @@ export function Note({ note }) {
 const WIDTH = 120;
 const HEIGHT = 24;
 
-/** The depth of the last minutes; what is not known yet is left blank. */
-export function Sparkline({ depths, depth, samples, tone, label }) {
-  const values = [...(depths ?? []), depth];
-  const top = Math.max(...values, 1);
-  const step = WIDTH / samples;
-  const start = WIDTH - (values.length - 1) * step;
-  const points = values.map((value, index) => {
-    const x = start + index * step;
-    return `${x.toFixed(1)},${(HEIGHT - 2 - (value / top) * (HEIGHT - 4)).toFixed(1)}`;
-  });
-  const area = `${start.toFixed(1)},${HEIGHT} ${points.join(" ")} ${WIDTH},${HEIGHT}`;
-  return html`<svg class="spark ${tone}" viewBox="0 0 ${WIDTH} ${HEIGHT}" preserveAspectRatio="none" role="img" aria-label=${label}>
-    <polygon points=${area} />
-    <polyline points=${points.join(" ")} />
-  </svg>`;
+/** The depth of the last minutes; what is not known yet is left blank. Ages grow beside it every second; it is left alone. */
+export class Sparkline extends Component {
+  shouldComponentUpdate(next) {
+    return ["depths", "depth", "tone"].some((name) => next[name] !== this.props[name]);
+  }
+
+  render({ depths, depth, samples, tone, label }) {
+    const values = [...(depths ?? []), depth];
+    const top = Math.max(...values, 1);
+    const step = WIDTH / samples;
+    const start = WIDTH - (values.length - 1) * step;
+    const points = values.map((value, index) => {
+      const x = start + index * step;
+      return `${x.toFixed(1)},${(HEIGHT - 2 - (value / top) * (HEIGHT - 4)).toFixed(1)}`;
+    });
+    const area = `${start.toFixed(1)},${HEIGHT} ${points.join(" ")} ${WIDTH},${HEIGHT}`;
+    return html`<svg class="spark ${tone}" viewBox="0 0 ${WIDTH} ${HEIGHT}" preserveAspectRatio="none" role="img" aria-label=${label}>
+      <polygon points=${area} />
+      <polyline points=${points.join(" ")} />
+    </svg>`;
+  }
 }
 
 /** Used of what may be used, as a bar; the figures stand beside it. */

@@ -133,7 +133,7 @@ function Figures({ row, pool, decision, now }) {
     ["Expected wait", duration(row.estimated_wait_seconds), "of a new execution"],
     ["Run time", runTime(row.average_duration_seconds), "on average"],
     ["Arrivals", number(row.arrivals_per_hour), "an hour, lately"],
-    ["Workers", html`<${Workers} pool=${pool} decision=${decision} />`, decision ? `now / desired: ${decision.reason}` : `pool ${row.pool ?? NOTHING}`],
+    [decision ? "Workers / desired" : "Workers", html`<${Workers} pool=${pool} decision=${decision} />`, decision ? decision.reason : `pool ${row.pool ?? NOTHING}`],
     ["Done", number(row.total_completed), `${number(row.total_rejected)} refused`],
   ];
   return html`<dl class="totals figures">${figures.map(([name, value, beside]) => html`<div><dt>${name}</dt><dd>${value}</dd><dd class="beside">${beside}</dd></div>`)}</dl>`;
@@ -143,7 +143,7 @@ function Depths({ row, picture, tone }) {
   const depths = picture.depths.get(row.action_ref) ?? [];
   const most = Math.max(row.queue_length, ...depths);
   return html`<figure class="depths">
-    <figcaption>Waiting in the last 10 minutes <span class="faint">at most ${number(most)}</span></figcaption>
+    <figcaption>Waiting in the last 10 minutes <span class="faint">· at most ${number(most)}</span></figcaption>
     <${Sparkline} depths=${depths} depth=${row.queue_length} samples=${picture.samples} tone=${tone} label=${`Waiting in the last ten minutes: at most ${most}, now ${row.queue_length}`} />
     <div class="axis faint" aria-hidden="true"><span>10 min ago</span><span>5 min ago</span><span>now</span></div>
   </figure>`;

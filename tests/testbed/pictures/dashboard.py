@@ -31,7 +31,7 @@ _WORKERS: Final = {"workers": 3, "mail-workers": 1, "vm-workers": 2}
 """Workers that run, by Deployment."""
 _OF: Final = {"mail": "mail-workers", "webhooks": "mail-workers", "vm": "vm-workers"}
 _LIMITS: Final = {"mail.send": 10, "images.resize": 6, "vm.provision": 8}
-_RUN_SECONDS: Final = {"images.resize": 4.0, "mail.send": 2.5, "vm.provision": 9.0, "catalog.reindex": 25.0}
+_RUN_SECONDS: Final = {"images.resize": 4.0, "mail.send": 2.5, "vm.provision": 14.0, "catalog.reindex": 25.0}
 _SHOWN: Final = "images.resize"
 
 
@@ -101,13 +101,12 @@ def _keep_busy(leader: OperatorReplica) -> None:
     """One queue is flooded, one grows, one comes back down, others keep up."""
     begun = time.monotonic()
     for second in range(0, SECONDS, 2):
-        wanted = {"tickets.escalate": 1, "ldap.sync_groups": 1} if second % 6 == 0 else {}
-        wanted |= {"images.resize": 7, "webhooks.deliver": 3} if second < SECONDS * 0.9 else {}
-        wanted |= {"vm.provision": 24, "dns.update_zone": 30, "catalog.reindex": 2} if second % 60 == 20 else {}
+        wanted = {"tickets.escalate": 3, "ldap.sync_groups": 2, "images.resize": 7, "webhooks.deliver": 4}
+        wanted |= {"vm.provision": 24, "dns.update_zone": 30, "catalog.reindex": 3} if second % 60 == 20 else {}
         wanted |= {"mail.send": 950} if second in {70, 130} else {}
         wanted |= {"reports.nightly": 60, "billing.charge_card": 20} if second == 100 else {}
         for ref, count in wanted.items():
-            fails = ref == "billing.charge_card" or (ref == "images.resize" and second % 14 == 0)
+            fails = ref == "billing.charge_card" or (ref == "images.resize" and second % 34 == 0)
             leader.submit(ref, count, seconds=_RUN_SECONDS.get(ref, 1.2), fails=fails)
         time.sleep(max(0.0, begun + second + 2 - time.monotonic()))
 
@@ -116,7 +115,7 @@ def _take(browser: Browser, leader: OperatorReplica, folder: Path) -> list[Path]
     pictures: list[Path] = []
     token = leader.headers["Authorization"].removeprefix("Bearer ")
     for scheme in ("light", "dark"):
-        context = browser.new_context(color_scheme=scheme, viewport={"width": 1320, "height": 700})
+        context = browser.new_context(color_scheme=scheme, viewport={"width": 1280, "height": 700})
         context.add_init_script(f"sessionStorage.setItem('attune.token', '{token}')")
         page = context.new_page()
         page.goto(leader.url)
@@ -124,7 +123,7 @@ def _take(browser: Browser, leader: OperatorReplica, folder: Path) -> list[Path]
         pictures.append(_picture(page, folder / f"dashboard-{scheme}.png"))
         page.goto(f"{leader.url}/#/queue/{_SHOWN}")
         expect(page.get_by_role("region", name="Has ended").locator("tbody tr").first).to_be_visible()
-        page.set_viewport_size({"width": 1320, "height": 900})
+        page.set_viewport_size({"width": 1280, "height": 800})
         pictures.append(_picture(page, folder / f"dashboard-queue-{scheme}.png"))
         context.close()
     return pictures
