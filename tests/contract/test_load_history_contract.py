@@ -7,7 +7,8 @@ import asyncpg
 import pytest
 
 from attune_executor.adapters.memory import JournalStore, MemoryJournal, MemoryLoadHistory
-from attune_executor.adapters.postgres import PostgresJournal
+from attune_executor.adapters.postgres import PostgresJournal, load_history
+from attune_executor.adapters.postgres.load_history import PostgresLoadHistory
 from attune_executor.domain.durations import bin_of
 from attune_executor.domain.execution import ExecutionStatus
 from attune_executor.domain.policy import QueuePolicy
@@ -116,3 +117,13 @@ async def test_only_the_time_that_was_asked_for_is_told(world: World) -> None:
 
     assert sum(minute.arrivals for minute in known[world.actions[BUSY]].minutes) == 2
     assert sum(minute.finished.count for minute in known[world.actions[BUSY]].minutes) == 1
+
+
+async def test_of_a_past_that_is_too_busy_it_is_known_since_when_it_is_complete(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert (await world.history.since(FIRST)).since == FIRST
+    if isinstance(world.history, PostgresLoadHistory):
+        monkeypatch.setattr(load_history, "EXAMINED", 3)
+        # Of the minute in which number 6 was accepted the executions before it were not looked at.
+        assert (await world.history.since(FIRST)).since == FIRST + 2 * MINUTE
