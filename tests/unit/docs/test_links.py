@@ -1,13 +1,11 @@
 """Every link within the project leads somewhere, on a plain git host and in the site."""
 
-import os
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
+from testbed.docs.build import build_site
 from testbed.docs.pages import Page, broken_links, pages
 from testbed.services.program import REPOSITORY
 
@@ -44,15 +42,7 @@ def test_a_repeated_heading_has_an_anchor_of_its_own() -> None:
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The site, built strictly."""
     folder = tmp_path_factory.mktemp("site")
-    done = subprocess.run(  # noqa: S603 - ours
-        [Path(sys.executable).with_name("mkdocs"), "build", "--strict", "--quiet", "--site-dir", folder],
-        cwd=REPOSITORY,
-        env={**os.environ, "NO_MKDOCS_2_WARNING": "1"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
+    build_site(folder)
     return folder
 
 
