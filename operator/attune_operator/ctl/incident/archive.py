@@ -53,7 +53,7 @@ class Archive:
             partial.chmod(MODE)
             partial.rename(path)
         except OSError as error:
-            raise CtlError(f"cannot write {path}: {error.strerror}") from error
+            raise CtlError(f"cannot write {path}: {error}") from error
         finally:
             partial.unlink(missing_ok=True)
 
