@@ -23,7 +23,8 @@ from attune_operator.ctl.top.rows import Column, Order, Row, columns, rows
 from attune_operator.ctl.top.world import World
 from attune_operator.resources import ObjectKey
 
-COLOURS: Final = {Severity.FINE: "", Severity.WARNING: "yellow", Severity.CRITICAL: "bold red"}
+COLOURS: Final = {Severity.FINE: "", Severity.WARNING: "#ffb454", Severity.CRITICAL: "bold #ff7b72"}
+"""Yellow and red that can be read on this screen's dark ground and on the cursor's."""
 _SORT_KEYS: Final = " ".join(order.key for order in Order)
 _OF_THE_TABLE: Final = {"sort", "reverse", "filter", "unfilter"}
 _WIDTHS: Final = ((140, 24), (110, 14), (0, 8))
