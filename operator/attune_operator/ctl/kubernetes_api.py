@@ -54,7 +54,9 @@ class Kubernetes:
             if _inside():
                 load_incluster_config(client_configuration=configuration)
             else:
-                await load_kube_config(context=context, client_configuration=configuration, persist_config=False)
+                # The library reads the variable once, when it is imported.
+                files = os.environ.get("KUBECONFIG")
+                await load_kube_config(files, context, configuration, persist_config=False)
         except (ConfigException, OSError, ValueError, yaml.YAMLError) as error:
             raise UnreachableError(f"the kubeconfig cannot be used: {error}; set KUBECONFIG or --context") from error
         async with ApiClient(configuration) as client:
