@@ -8,7 +8,7 @@ from unit.domain.machine.machine import QueueMachine
 from unit.domain.machine.planted import PLANTED, planted
 
 _SEARCH = settings(
-    max_examples=1000,
+    max_examples=5000,
     stateful_step_count=40,
     deadline=None,
     database=None,
