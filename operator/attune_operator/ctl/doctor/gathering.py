@@ -17,6 +17,8 @@ from attune_operator.ctl.resources import chosen, config_model, read_config, rea
 from attune_operator.resources import ActionQueuePolicy, ObjectKey
 
 _OPERATOR: Final = "attune-operator"
+_AT_ONCE: Final = 8
+"""Worker Deployments that are looked at at the same time."""
 _LOG_LINES: Final = 5
 _LOG_COLUMNS: Final = 300
 _T = TypeVar("_T")
@@ -86,7 +88,13 @@ class _Gathering:
         return executor
 
     async def _workloads(self, keys: Sequence[ObjectKey]) -> list[Workload]:
-        found = await asyncio.gather(*(self._workload(key) for key in keys))
+        few = asyncio.Semaphore(_AT_ONCE)
+
+        async def one(key: ObjectKey) -> Workload | None:
+            async with few:
+                return await self._workload(key)
+
+        found = await asyncio.gather(*(one(key) for key in keys))
         return [workload for workload in found if workload is not None]
 
     async def _workload(self, key: ObjectKey) -> Workload | None:
