@@ -34,9 +34,13 @@ def _delete_workers(patient: Patient) -> None:
     patient.view.run("delete", "deployment", DEPLOYMENT, "--wait=true")
 
 
+def _delete_pods(patient: Patient) -> None:
+    patient.view.run("delete", "pod", f"--selector=app.kubernetes.io/name={DEPLOYMENT}", "--wait=true")
+
+
 def _use_up_quota(patient: Patient) -> None:
     patient.view.run("create", "quota", "doctor", "--hard=pods=0")
-    patient.view.run("delete", "pod", f"--selector=app.kubernetes.io/name={DEPLOYMENT}", "--wait=true")
+    _delete_pods(patient)
 
 
 def _lift_quota(patient: Patient) -> None:
@@ -53,6 +57,8 @@ def _scale_by_hand(patient: Patient) -> None:
         "wait", "aqp", "--all", "--for=jsonpath={.status.conditions[?(@.type=='ScalingLimited')].reason}=NotScaled"
     )
     patient.scale(DEPLOYMENT, 0)
+    # Or the last one would run what is submitted.
+    _delete_pods(patient)
     patient.submit(ECHO)
 
 
