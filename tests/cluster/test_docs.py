@@ -103,6 +103,9 @@ def test_the_runbooks_commands(typist: Typist, attune: ClusterView) -> None:
 
 @pytest.mark.usefixtures("examples")
 def test_the_how_to_of_the_command_line(typist: Typist, attune: ClusterView) -> None:
+    # Measured first: the page asks for the capacity that core.shell needs.
+    typist.type("attune submit core.shell --param command=date --wait --timeout 60")
+    attune.run("wait", "aqp/shell", "--for=jsonpath={.status.scaling.averageDurationSeconds}", "--timeout=60s")
     submitted = json.loads(typist.type("attune submit core.shell --param command='sleep 100' --count 4 --output json"))
     first, second, third, fourth = (each["id"] for each in submitted)
     attune.run("patch", "aqp", "sleep-in-turn", "--type=merge", '--patch={"spec":{"concurrency":20}}')
