@@ -118,7 +118,7 @@ class Executor:
             router = await self._router(url, shards, secret)
             self._service = router
             # Nobody has to be let in where nobody shares.
-            peers = {"here": router, "secret": secret} if sharding.cooperative else None
+            peers = {"here": router.here, "secret": secret} if sharding.cooperative else None
         else:
             self._service, peers = shards.engines[0], None
         self._opened.push_async_callback(self._front.stop)

@@ -53,35 +53,35 @@ _STRANGER: Final = PlainTextResponse(
 class ShardsHere(Protocol):
     """What this executor does for others; where the shard is not here, each raises UnavailableError."""
 
-    async def submit_here(self, requests: Sequence[ExecutionRequest]) -> Sequence[Receipt | Refusal]:
+    async def submit(self, requests: Sequence[ExecutionRequest]) -> Sequence[Receipt | Refusal]:
         """Accept or refuse."""
         ...
 
-    async def end_here(self, execution_id: int, ending: Ending | None) -> Intervention:
+    async def end(self, execution_id: int, ending: Ending | None) -> Intervention:
         """Cancel an execution, or end it as ``ending`` says."""
         ...
 
-    async def purge_here(self, order: PurgeOrder) -> PurgeReport | PurgeRefused | None:
+    async def purge(self, order: PurgeOrder) -> PurgeReport | PurgeRefused | None:
         """Cancel what waits for an action."""
         ...
 
-    async def stuck_here(self, query: StuckQuery, shards: Sequence[int]) -> Sequence[StuckExecution]:
+    async def stuck(self, query: StuckQuery, shards: Sequence[int]) -> Sequence[StuckExecution]:
         """Executions that nothing was heard of for long."""
         ...
 
-    async def place_here(self, execution_id: int) -> Place:
+    async def place(self, execution_id: int) -> Place:
         """Where an execution waits."""
         ...
 
-    async def throughput_here(self, ref: str | None) -> Sequence[Throughput]:
+    async def throughput(self, ref: str | None) -> Sequence[Throughput]:
         """What came and what ended in the shards that are here."""
         ...
 
-    async def maintenance_here(self) -> Sequence[TaskReport]:
+    async def maintenance(self) -> Sequence[TaskReport]:
         """How the tasks of maintenance stand."""
         ...
 
-    async def run_maintenance_here(self, task: Task) -> TaskReport:
+    async def run_maintenance(self, task: Task) -> TaskReport:
         """Have a task run now, unless it is switched off."""
         ...
 
@@ -111,31 +111,31 @@ class PeerGate:
 
 def _router(here: ShardsHere) -> Router:
     async def submit(body: bytes) -> bytes:
-        return encode_outcomes(await here.submit_here(decode_requests(body)))
+        return encode_outcomes(await here.submit(decode_requests(body)))
 
     async def cancel(body: bytes) -> bytes:
-        return encode(await here.end_here(decode_execution_id(body), None))
+        return encode(await here.end(decode_execution_id(body), None))
 
     async def complete(body: bytes) -> bytes:
-        return encode(await here.end_here(*decode_completion(body)))
+        return encode(await here.end(*decode_completion(body)))
 
     async def purge(body: bytes) -> bytes:
-        return encode_purged(await here.purge_here(decode_purge_order(body)))
+        return encode_purged(await here.purge(decode_purge_order(body)))
 
     async def stuck(body: bytes) -> bytes:
-        return encode(await here.stuck_here(*decode_stuck_query(body)))
+        return encode(await here.stuck(*decode_stuck_query(body)))
 
     async def place(body: bytes) -> bytes:
-        return encode(await here.place_here(decode_execution_id(body)))
+        return encode(await here.place(decode_execution_id(body)))
 
     async def throughput(body: bytes) -> bytes:
-        return encode(await here.throughput_here(decode_ref(body)))
+        return encode(await here.throughput(decode_ref(body)))
 
     async def maintenance(_body: bytes) -> bytes:
-        return encode(await here.maintenance_here())
+        return encode(await here.maintenance())
 
     async def run_maintenance(body: bytes) -> bytes:
-        return encode(await here.run_maintenance_here(decode_task(body)))
+        return encode(await here.run_maintenance(decode_task(body)))
 
     answers = {
         SUBMIT: submit,

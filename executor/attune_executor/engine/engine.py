@@ -11,20 +11,17 @@ from attune_executor.domain.execution import TERMINAL, Ending
 from attune_executor.domain.maintenance import MaintenanceRules, Task, TaskReport
 from attune_executor.domain.policy import QueuePolicy
 from attune_executor.domain.purge import PurgeOrder, PurgeRefused, PurgeReport
-from attune_executor.domain.stats import QueueStats
-from attune_executor.domain.stuck import StuckExecution, StuckQuery
 from attune_executor.domain.submission import ExecutionRequest, Intervention, Receipt, Refusal
-from attune_executor.domain.throughput import Throughput, throughput
-from attune_executor.engine.checkup import Checkup, Component, PoolView
 from attune_executor.engine.completion_listener import CompletionListener
 from attune_executor.engine.dispatcher import Dispatcher
 from attune_executor.engine.inbox import Inbox
 from attune_executor.engine.maintenance import Maintenance
 from attune_executor.engine.operator_watch import OperatorWatch
+from attune_executor.engine.shard_view import ShardView
 from attune_executor.engine.statistics import Statistics
 from attune_executor.engine.turn_loop import TurnLoop, TurnSettings
-from attune_executor.engine.views import EngineHealth, ExecutionView, PoolSize, UnavailableError
-from attune_executor.ports.broker import Broker, BrokerError
+from attune_executor.engine.views import ExecutionView, UnavailableError
+from attune_executor.ports.broker import Broker
 from attune_executor.ports.clock import Clock
 from attune_executor.ports.journal import Journal, JournalError, Ownership, StoredExecution
 
@@ -34,7 +31,7 @@ _SUMMED_AT_ONCE: Final = 50
 """Queues whose minutes are summed before turns come again: some milliseconds' worth."""
 
 
-class Engine:
+class Engine(ShardView):
     """Owns a shard while it runs. To be used from its own loop, except for ``stats`` and ``health``."""
 
     def __init__(
@@ -49,22 +46,19 @@ class Engine:
         if_epoch: int | None = None,
     ) -> None:
         settings = settings or TurnSettings()
+        self._inbox = Inbox(settings.max_waiting_requests, settings.max_waiting_bytes)
+        dispatcher = Dispatcher(broker)
+        loop = TurnLoop(journal, broker, self._inbox, dispatcher, statistics, clock, settings)
+        listener = CompletionListener(self._inbox)
+        super().__init__(loop, statistics, dispatcher, listener, broker, clock, settings.roll_call_seconds)
         self._owner = owner
         self._if_epoch = if_epoch
         self._journal = journal
-        self._broker = broker
-        self._statistics = statistics
-        self._clock = clock
         self._maintenance = maintenance
-        self._settings = settings
         self.ownership: Ownership | None = None
         """The shard, and the epoch in which it is owned; None before ``run`` has it. To be read from any thread."""
         self._started = asyncio.Event()
-        self._inbox = Inbox(settings.max_waiting_requests, settings.max_waiting_bytes)
-        self._dispatcher = Dispatcher(broker)
-        self._listener: CompletionListener | None = None
         self._operator_watch = OperatorWatch(journal, self._inbox)
-        self._loop = TurnLoop(journal, broker, self._inbox, self._dispatcher, statistics, clock, settings)
 
     async def run(self) -> None:
         """Own the shard and turn until ``stop``.
@@ -78,7 +72,6 @@ class Engine:
         _log.info("shard acquired", shard=ownership.shard, owner=ownership.owner, epoch=ownership.epoch)
         self._dispatcher.confirmed_order = ownership.confirmed_order
         await self._loop.load(ownership)
-        self._listener = CompletionListener(self._inbox)
         await self._broker.start(self._listener.on_report)
         turning = asyncio.create_task(self._loop.run(ownership), name="turns")
         dispatching = asyncio.create_task(self._dispatcher.run(), name="dispatcher")
@@ -121,6 +114,15 @@ class Engine:
         if not self._broker.connected:
             raise UnavailableError("message broker away")
         return await self._inbox.submit(requests)
+
+    async def execution(self, execution_id: int) -> ExecutionView | None:
+        """One execution, with its place in the queue while it waits; None where the id is unknown.
+
+        Raises:
+            UnavailableError: the database is away.
+        """
+        stored = await self._stored(execution_id)
+        return None if stored is None else self.view(stored)
 
     async def set_policy(self, ref: str, policy: QueuePolicy) -> None:
         """Declare an action's policy; in force when this returns.
@@ -187,81 +189,6 @@ class Engine:
             return None
         return await self._inbox.purge(order)
 
-    async def stuck(self, query: StuckQuery) -> Sequence[StuckExecution]:
-        """Executions that hold a slot and that nothing was heard of for long, the oldest first, as they are now.
-
-        Raises:
-            UnavailableError: the queues are being rebuilt.
-        """
-        if not self._loop.serving:
-            raise UnavailableError(self._loop.detail)
-        return self._loop.manager.stuck(query, self._clock.now())
-
-    def policies(self) -> dict[str, QueuePolicy]:
-        """Declared policies by action."""
-        return {queue.ref: queue.policy for queue in self._loop.manager.queues() if queue.governed}
-
-    def stats(self) -> Sequence[QueueStats]:
-        """The latest picture of every queue, at most a fraction of a second old."""
-        return tuple(self._statistics.snapshot.values())
-
-    def stats_of(self, ref: str) -> QueueStats | None:
-        """One queue as it is now, the turn under way included; None where the action is unknown.
-
-        While nothing can be committed: as it last was.
-        """
-        if not self._loop.serving:
-            return self._statistics.snapshot.get(ref)
-        queue = self._loop.manager.queue(ref)
-        return None if queue is None else queue.stats(self._clock.now())
-
-    async def throughput(self, ref: str | None = None) -> Sequence[Throughput]:
-        """What came and what ended in the last hour, of one action or of all; nothing where the action is unknown."""
-        manager = self._loop.manager
-        queues = list(manager.queues()) if ref is None else [queue for queue in (manager.queue(ref),) if queue]
-        found: list[Throughput] = []
-        for number, queue in enumerate(queues, start=1):
-            found.append(throughput(queue, self._clock.now()))
-            if number % _SUMMED_AT_ONCE == 0:
-                await asyncio.sleep(0)
-        return found
-
-    def held_by_worker(self, pool: str) -> dict[str, int]:
-        """Executions of this shard that each worker of a pool has; those that drain are left out."""
-        return self._loop.manager.held_by_worker(pool)
-
-    def pools(self) -> dict[str, PoolSize]:
-        """The pools of workers that anybody spoke of, by name."""
-        return {
-            pool.name: PoolSize(
-                workers=sum(not worker.draining for worker in pool.workers.values()),
-                draining=sum(worker.draining for worker in pool.workers.values()),
-                slots=pool.slots,
-                held=sum(len(worker.held) for worker in pool.workers.values()),
-            )
-            for pool in self._loop.manager.pools()
-        }
-
-    async def execution(self, execution_id: int) -> ExecutionView | None:
-        """One execution, with its place in the queue while it waits; None where the id is unknown.
-
-        Raises:
-            UnavailableError: the database is away.
-        """
-        stored = await self._stored(execution_id)
-        return None if stored is None else self.view(stored)
-
-    def view(self, stored: StoredExecution) -> ExecutionView:
-        """An execution as it was just read from the journal, with its place in the queue while it waits."""
-        queue = self._loop.manager.queue_of(stored.action_id)
-        if queue is None:
-            return ExecutionView(stored, None, None)
-        position = queue.position(stored.group_key, stored.queue_order)
-        if position == 0:
-            return ExecutionView(stored, None, None)
-        slots = next((pool.slots for pool in self._loop.manager.pools() if pool.name == queue.policy.pool), None)
-        return ExecutionView(stored, position, queue.estimated_wait_seconds(position, self._clock.now(), slots))
-
     def tasks(self) -> Sequence[TaskReport]:
         """How the tasks of maintenance stand; none where this engine does not do them."""
         return () if self._maintenance is None else self._maintenance.report()
@@ -279,43 +206,6 @@ class Engine:
         if self._maintenance is None:
             raise UnavailableError("no maintenance is done here")
         return self._maintenance.start(task)
-
-    def health(self) -> EngineHealth:
-        """Whether the engine turns."""
-        return EngineHealth(
-            self._loop.serving, self._loop.last_turn_age_seconds, self._broker.connected, self._loop.detail
-        )
-
-    async def checkup(self) -> Checkup:
-        """Every part's signs of life, the workers, and why each queue waits."""
-        try:
-            depths = await self._broker.depths()
-        except BrokerError:
-            # What is wrong with it is in its condition.
-            depths = None
-        manager, now = self._loop.manager, self._clock.now()
-        return Checkup(
-            serving=self._loop.serving,
-            detail=self._loop.detail,
-            last_turn_age_seconds=self._loop.last_turn_age_seconds,
-            roll_call_seconds=self._settings.roll_call_seconds,
-            components=self._components(),
-            depths=depths,
-            pools=[PoolView.of(pool) for pool in manager.pools()],
-            standings=list(manager.standings(now)),
-        )
-
-    def _components(self) -> list[Component]:
-        broker, listener = self._broker.condition, self._listener
-        reported = None if listener is None else listener.last_report_at
-        # A broker that is there and refuses is no broker that is away: it is the listener that cannot listen.
-        there = broker.connected or broker.refused
-        return [
-            Component("broker", there, broker.since, None, broker.last_error),
-            Component("completion_listener", broker.connected, broker.since, reported, broker.last_error),
-            Component.of("dispatcher", self._dispatcher.vital),
-            Component.of("statistics", self._statistics.vital),
-        ]
 
     async def _stored(self, execution_id: int) -> StoredExecution | None:
         try:

@@ -5,8 +5,8 @@ where an owner has just changed, the caller is told to try again.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Protocol, TypeVar
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TypeVar
 
 from attune_executor.domain.execution import TERMINAL, Ending, ExecutionStatus
 from attune_executor.domain.maintenance import MAINTAINING_SHARD, Task, TaskReport
@@ -17,29 +17,12 @@ from attune_executor.domain.stuck import StuckExecution, StuckQuery, oldest
 from attune_executor.domain.submission import ExecutionRequest, Intervention, Receipt, Refusal
 from attune_executor.domain.throughput import Throughput
 from attune_executor.engine.engine import Engine
+from attune_executor.engine.shards_here import Shards, ShardsHere, changing_owner, end_at, submitted_in_parts
 from attune_executor.engine.views import EngineHealth, ExecutionView, UnavailableError
-from attune_executor.ports.journal import JournalError, StoredExecution
-from attune_executor.ports.peers import PeerError, Peers, Place
+from attune_executor.ports.journal import StoredExecution
+from attune_executor.ports.peers import PeerError, Peers
 
 _Answer = TypeVar("_Answer")
-
-
-class Shards(Protocol):
-    """Which shards are here, and where the others are."""
-
-    @property
-    def engines(self) -> Mapping[int, Engine]:
-        """Those that serve here."""
-        ...
-
-    @property
-    def remote_stats(self) -> Mapping[str, QueueStats]:
-        """The queues of the others, by action, about a second old."""
-        ...
-
-    def owner_url(self, shard: int) -> str | None:
-        """The API of the executor that owns a shard, unless it is this one."""
-        ...
 
 
 class ShardRouter:
@@ -55,7 +38,8 @@ class ShardRouter:
         self._count = count
         self._shards = shards
         self._peers = peers
-        self._find = find
+        self.here = ShardsHere(count, shards, find)
+        """What belongs to this executor, for the others to ask."""
 
     async def submit(self, requests: Sequence[ExecutionRequest]) -> Sequence[Receipt | Refusal]:
         """Accept or refuse requests, in order; what is accepted is durable when this returns.
@@ -63,29 +47,7 @@ class ShardRouter:
         Raises:
             UnavailableError: not all are known to be accepted; retry with the same idempotency keys.
         """
-        return await self._submit(requests, here_only=False)
-
-    async def submit_here(self, requests: Sequence[ExecutionRequest]) -> Sequence[Receipt | Refusal]:
-        """The same for shards that are here; raises UnavailableError where one of them is not."""
-        return await self._submit(requests, here_only=True)
-
-    async def _submit(self, requests: Sequence[ExecutionRequest], *, here_only: bool) -> Sequence[Receipt | Refusal]:
-        parts: dict[Engine | str, list[int]] = {}
-        for index, request in enumerate(requests):
-            where = self._where(shard_of(request.action_ref, self._count), here_only=here_only)
-            parts.setdefault(where, []).append(index)
-        if len(parts) == 1:
-            return await self._submit_to(next(iter(parts)), requests)
-        answers = await asyncio.gather(
-            *(self._submit_to(where, [requests[index] for index in indices]) for where, indices in parts.items()),
-            return_exceptions=True,
-        )
-        outcomes: dict[int, Receipt | Refusal] = {}
-        for indices, answer in zip(parts.values(), answers, strict=True):
-            if isinstance(answer, BaseException):
-                raise answer
-            outcomes.update(zip(indices, answer, strict=True))
-        return [outcomes[index] for index in range(len(requests))]
+        return await submitted_in_parts(requests, self._where_is, self._submit_to)
 
     async def _submit_to(
         self, where: Engine | str, requests: Sequence[ExecutionRequest]
@@ -111,25 +73,17 @@ class ShardRouter:
         return await self._end(execution_id, ending)
 
     async def _end(self, execution_id: int, ending: Ending | None) -> Intervention:
-        stored = await self._stored(execution_id)
+        stored = await self.here.find(execution_id)
         if stored is None:
             return Intervention.UNKNOWN
         if stored.status in TERMINAL:
             return Intervention.ENDED
-        where = self._where(shard_of(stored.action_ref, self._count), here_only=False)
+        where = self._where_is(stored.action_ref)
         if isinstance(where, Engine):
-            return await _end_at(where, execution_id, ending)
+            return await end_at(where, execution_id, ending)
         if ending is None:
             return await _asked(self._peers.cancel(where, execution_id))
         return await _asked(self._peers.complete(where, execution_id, ending))
-
-    async def end_here(self, execution_id: int, ending: Ending | None) -> Intervention:
-        """Cancel, or end as ``ending`` says, where the shard is here; raises UnavailableError where it is not."""
-        stored = await self._stored(execution_id)
-        if stored is None:
-            return Intervention.UNKNOWN
-        where = self._where(shard_of(stored.action_ref, self._count), here_only=True)
-        return await _end_at(where, execution_id, ending) if isinstance(where, Engine) else Intervention.UNKNOWN
 
     async def purge(self, order: PurgeOrder) -> PurgeReport | PurgeRefused | None:
         """Cancel what waits for an action, and nothing that runs; durable when this returns. None: unknown action.
@@ -137,15 +91,10 @@ class ShardRouter:
         Raises:
             UnavailableError: some may be cancelled, the others wait on; look, and ask again.
         """
-        where = self._where(shard_of(order.action_ref, self._count), here_only=False)
+        where = self._where_is(order.action_ref)
         if isinstance(where, Engine):
             return await where.purge(order)
         return await _asked(self._peers.purge(where, order))
-
-    async def purge_here(self, order: PurgeOrder) -> PurgeReport | PurgeRefused | None:
-        """The same for a shard that is here; raises UnavailableError where it is not."""
-        where = self._where(shard_of(order.action_ref, self._count), here_only=True)
-        return await where.purge(order) if isinstance(where, Engine) else None
 
     async def stuck(self, query: StuckQuery) -> Sequence[StuckExecution]:
         """Executions that hold a slot and that nothing was heard of for long, the oldest first, of every shard.
@@ -156,7 +105,7 @@ class ShardRouter:
         asked = range(self._count) if query.action_ref is None else [shard_of(query.action_ref, self._count)]
         parts: dict[Engine | str, list[int]] = {}
         for shard in asked:
-            parts.setdefault(self._where(shard, here_only=False), []).append(shard)
+            parts.setdefault(self._where(shard), []).append(shard)
         answers = await asyncio.gather(
             *(
                 where.stuck(query) if isinstance(where, Engine) else _asked(self._peers.stuck(where, query, shards))
@@ -165,22 +114,13 @@ class ShardRouter:
         )
         return oldest((each for answer in answers for each in answer), query.limit)
 
-    async def stuck_here(self, query: StuckQuery, shards: Sequence[int]) -> Sequence[StuckExecution]:
-        """The same for shards that are here; raises UnavailableError where one of them is not."""
-        found: list[StuckExecution] = []
-        for shard in shards:
-            where = self._where(shard, here_only=True)
-            if isinstance(where, Engine):
-                found += await where.stuck(query)
-        return oldest(found, query.limit)
-
     async def execution(self, execution_id: int) -> ExecutionView | None:
         """One execution; its place in the queue is left out while nobody who can tell is reached.
 
         Raises:
             UnavailableError: the database is away.
         """
-        stored = await self._stored(execution_id)
+        stored = await self.here.find(execution_id)
         if stored is None:
             return None
         shard = shard_of(stored.action_ref, self._count)
@@ -195,15 +135,6 @@ class ShardRouter:
         except PeerError:
             return ExecutionView(stored, None, None)
         return ExecutionView(stored, *place)
-
-    async def place_here(self, execution_id: int) -> Place:
-        """Where an execution of a shard that is here waits."""
-        stored = await self._stored(execution_id)
-        engine = None if stored is None else self._shards.engines.get(shard_of(stored.action_ref, self._count))
-        if stored is None or engine is None:
-            return Place(None, None)
-        view = engine.view(stored)
-        return Place(view.queue_position, view.estimated_start_seconds)
 
     def stats(self) -> Sequence[QueueStats]:
         """Every queue: those that are here a fraction of a second old, the others about two."""
@@ -222,13 +153,8 @@ class ShardRouter:
             UnavailableError: an executor that knows does not answer.
         """
         shards = range(self._count) if ref is None else [shard_of(ref, self._count)]
-        owners = dict.fromkeys(self._where(shard, here_only=False) for shard in shards)
+        owners = dict.fromkeys(self._where(shard) for shard in shards)
         answers = await asyncio.gather(*(self._throughput_at(where, ref) for where in owners))
-        return [each for answer in answers for each in answer]
-
-    async def throughput_here(self, ref: str | None) -> Sequence[Throughput]:
-        """The same of the shards that are here."""
-        answers = [await engine.throughput(ref) for engine in list(self._shards.engines.values())]
         return [each for answer in answers for each in answer]
 
     async def _throughput_at(self, where: Engine | str, ref: str | None) -> Sequence[Throughput]:
@@ -242,23 +168,15 @@ class ShardRouter:
         Raises:
             UnavailableError: the executor that does them does not answer.
         """
-        where = self._where(MAINTAINING_SHARD, here_only=False)
+        where = self._where(MAINTAINING_SHARD)
         return where.tasks() if isinstance(where, Engine) else await _asked(self._peers.maintenance(where))
 
     async def run_maintenance(self, task: Task) -> TaskReport:
         """Have a task run now, unless it is switched off; returns how it stands then; raises UnavailableError."""
-        where = self._where(MAINTAINING_SHARD, here_only=False)
+        where = self._where(MAINTAINING_SHARD)
         if isinstance(where, Engine):
             return await where.run_maintenance(task)
         return await _asked(self._peers.run_maintenance(where, task))
-
-    async def maintenance_here(self) -> Sequence[TaskReport]:
-        """How the tasks stand, where this executor does them; raises UnavailableError where it does not."""
-        return await self._maintaining().maintenance()
-
-    async def run_maintenance_here(self, task: Task) -> TaskReport:
-        """Have a task run now, where this executor does them; raises UnavailableError where it does not."""
-        return await self._maintaining().run_maintenance(task)
 
     def health(self) -> EngineHealth:
         """Whether any engine turns that is here; without one this executor still passes on what it is asked."""
@@ -273,30 +191,14 @@ class ShardRouter:
             detail="; ".join([f"serving {which} of {self._count} shards", *troubles]),
         )
 
-    def _maintaining(self) -> Engine:
-        engine = self._shards.engines.get(MAINTAINING_SHARD)
-        if engine is None:
-            raise UnavailableError("another executor does the maintenance")
-        return engine
+    def _where_is(self, action_ref: str) -> Engine | str:
+        return self._where(shard_of(action_ref, self._count))
 
-    def _where(self, shard: int, *, here_only: bool) -> Engine | str:
-        engine = self._shards.engines.get(shard)
-        if engine is not None:
-            return engine
-        url = None if here_only else self._shards.owner_url(shard)
-        if url is None:
-            raise UnavailableError(f"shard {shard} is changing its owner")
-        return url
-
-    async def _stored(self, execution_id: int) -> StoredExecution | None:
-        try:
-            return await self._find(execution_id)
-        except JournalError as error:
-            raise UnavailableError(str(error)) from error
-
-
-async def _end_at(engine: Engine, execution_id: int, ending: Ending | None) -> Intervention:
-    return await (engine.cancel(execution_id) if ending is None else engine.complete(execution_id, ending))
+    def _where(self, shard: int) -> Engine | str:
+        where = self._shards.engines.get(shard) or self._shards.owner_url(shard)
+        if where is None:
+            raise changing_owner(shard)
+        return where
 
 
 async def _asked(answer: Awaitable[_Answer]) -> _Answer:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from attune_executor.adapters.memory.journal import QueueSnapshot
+from attune_executor.adapters.memory.store import QueueSnapshot
 from attune_executor.domain.growth import DayCount
 from attune_executor.domain.maintenance import Task, TaskRun
 from unit.api.api_world import REF, ApiWorld, api_world

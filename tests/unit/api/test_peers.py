@@ -31,37 +31,37 @@ class Here:
         self.cancelled: list[int] = []
         self.completed: list[tuple[int, Ending]] = []
 
-    async def submit_here(self, requests: Sequence[ExecutionRequest]) -> Sequence[Receipt | Refusal]:
+    async def submit(self, requests: Sequence[ExecutionRequest]) -> Sequence[Receipt | Refusal]:
         del requests
         raise NotImplementedError
 
-    async def end_here(self, execution_id: int, ending: Ending | None) -> Intervention:
+    async def end(self, execution_id: int, ending: Ending | None) -> Intervention:
         if ending is not None:
             self.completed.append((execution_id, ending))
             return Intervention.COMPLETED
         self.cancelled.append(execution_id)
         return Intervention.CANCELLING
 
-    async def purge_here(self, order: PurgeOrder) -> PurgeReport | PurgeRefused | None:
+    async def purge(self, order: PurgeOrder) -> PurgeReport | PurgeRefused | None:
         answers: dict[str, PurgeReport | PurgeRefused] = {
             "purged": PurgeReport(3, 0, order.up_to or 7),
             "longer": PurgeRefused(order.expected + 5),
         }
         return answers.get(order.action_ref)
 
-    async def stuck_here(self, query: StuckQuery, shards: Sequence[int]) -> Sequence[StuckExecution]:
+    async def stuck(self, query: StuckQuery, shards: Sequence[int]) -> Sequence[StuckExecution]:
         return [STUCK._replace(action_ref=query.action_ref or "", execution_id=shard) for shard in shards]
 
-    async def place_here(self, execution_id: int) -> Place:
+    async def place(self, execution_id: int) -> Place:
         return Place(execution_id, None)
 
-    async def maintenance_here(self) -> Sequence[TaskReport]:
+    async def maintenance(self) -> Sequence[TaskReport]:
         return [REPORT, TaskReport(Task.SNAPSHOT_QUEUES)]
 
-    async def run_maintenance_here(self, task: Task) -> TaskReport:
+    async def run_maintenance(self, task: Task) -> TaskReport:
         return TaskReport(task, running=True)
 
-    async def throughput_here(self, ref: str | None) -> Sequence[Throughput]:
+    async def throughput(self, ref: str | None) -> Sequence[Throughput]:
         return [THROUGHPUT] if ref in {None, THROUGHPUT.action_ref} else []
 
 

@@ -105,33 +105,33 @@ class World:
 
     async def submit(self, url: str, requests: Sequence[ExecutionRequest]) -> Sequence[Receipt | Refusal]:
         try:
-            return await self._peer(url).submit_here(requests)
+            return await self._peer(url).here.submit(requests)
         except UnavailableError as error:
             raise PeerError(str(error)) from error
 
     async def cancel(self, url: str, execution_id: int) -> Intervention:
-        return await self._peer(url).end_here(execution_id, None)
+        return await self._peer(url).here.end(execution_id, None)
 
     async def complete(self, url: str, execution_id: int, ending: Ending) -> Intervention:
-        return await self._peer(url).end_here(execution_id, ending)
+        return await self._peer(url).here.end(execution_id, ending)
 
     async def purge(self, url: str, order: PurgeOrder) -> PurgeReport | PurgeRefused | None:
-        return await self._peer(url).purge_here(order)
+        return await self._peer(url).here.purge(order)
 
     async def stuck(self, url: str, query: StuckQuery, shards: Sequence[int]) -> Sequence[StuckExecution]:
-        return await self._peer(url).stuck_here(query, shards)
+        return await self._peer(url).here.stuck(query, shards)
 
     async def place(self, url: str, execution_id: int) -> Place:
-        return await self._peer(url).place_here(execution_id)
+        return await self._peer(url).here.place(execution_id)
 
     async def throughput(self, url: str, ref: str | None) -> Sequence[Throughput]:
-        return await self._peer(url).throughput_here(ref)
+        return await self._peer(url).here.throughput(ref)
 
     async def maintenance(self, url: str) -> Sequence[TaskReport]:
-        return await self._peer(url).maintenance_here()
+        return await self._peer(url).here.maintenance()
 
     async def run_maintenance(self, url: str, task: Task) -> TaskReport:
-        return await self._peer(url).run_maintenance_here(task)
+        return await self._peer(url).here.run_maintenance(task)
 
 
 @pytest.fixture
@@ -221,8 +221,8 @@ async def test_what_is_stuck_in_any_shard_is_told_by_whoever_is_asked(world: Wor
             for ref in REFS[:3]:
                 assert [each.action_ref for each in await asked.stuck(query._replace(action_ref=ref))] == [ref]
         with pytest.raises(UnavailableError, match="changing its owner"):
-            await router.stuck_here(query, list(others.engines))
-        assert {shard_of(each.action_ref, COUNT) for each in await router.stuck_here(query, list(shards.engines))} == {
+            await router.here.stuck(query, list(others.engines))
+        assert {shard_of(each.action_ref, COUNT) for each in await router.here.stuck(query, list(shards.engines))} == {
             *shards.engines
         }
 
@@ -242,8 +242,8 @@ async def test_whoever_is_asked_about_maintenance_says_the_same(world: World) ->
                     await asyncio.sleep(0.005)
             assert await router.maintenance() == await other.maintenance()
         absent = next(asked for asked, shards in ((router, one), (other, two)) if 0 not in shards.engines)
-        with pytest.raises(UnavailableError, match="another executor"):
-            await absent.maintenance_here()
+        with pytest.raises(UnavailableError, match="shard 0 is changing its owner"):
+            await absent.here.maintenance()
 
 
 async def test_what_is_asked_of_a_peer_is_not_passed_on(world: World) -> None:
@@ -251,7 +251,7 @@ async def test_what_is_asked_of_a_peer_is_not_passed_on(world: World) -> None:
         await until(world.even)
         away = next(ref for ref in REFS if shard_of(ref, COUNT) not in shards.engines)
         with pytest.raises(UnavailableError, match="changing its owner"):
-            await router.submit_here([ExecutionRequest(away, b"{}")])
+            await router.here.submit([ExecutionRequest(away, b"{}")])
 
 
 async def test_a_robbed_engine_is_given_up_and_the_rest_goes_on(world: World) -> None:

@@ -2,7 +2,7 @@
 
 from datetime import date
 
-from attune_executor.adapters.memory.journal import JournalStore
+from attune_executor.adapters.memory.store import JournalStore
 from attune_executor.domain.growth import CountedDays, DayCount, Snapshot, SnapshotRow, day_of
 from attune_executor.domain.maintenance import Task
 

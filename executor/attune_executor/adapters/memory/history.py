@@ -1,6 +1,6 @@
 """Lists of executions from a store in memory."""
 
-from attune_executor.adapters.memory.journal import JournalStore
+from attune_executor.adapters.memory.store import JournalStore
 from attune_executor.ports.history import HistoryPage, HistoryQuery, ListedExecution
 
 

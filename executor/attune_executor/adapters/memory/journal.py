@@ -1,24 +1,16 @@
-"""A journal in memory. What PostgreSQL keeps is in a store that several journals, that is owners, can share."""
+"""A journal in memory."""
 
-from collections import defaultdict
 from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import date
-from math import inf
 from time import monotonic
-from typing import NamedTuple
 
+from attune_executor.adapters.memory.store import JournalStore, ShardRow, StoredAction, StoredRow
 from attune_executor.domain.execution import TERMINAL, ExecutionStatus
-from attune_executor.domain.growth import DayCount
-from attune_executor.domain.maintenance import Task, TaskRun
 from attune_executor.domain.policy import QueuePolicy
-from attune_executor.domain.rate_meter import RateMark
 from attune_executor.domain.records import Accepted, Dispatched, Finished, Postponed, Started, TurnRecord
 from attune_executor.domain.stats import QueueStats
 from attune_executor.ports.journal import (
     ActiveExecution,
     Committed,
-    EndedElsewhere,
     FencedError,
     JournalError,
     KnownAction,
@@ -28,92 +20,6 @@ from attune_executor.ports.journal import (
     WaitingRun,
     waiting_runs,
 )
-
-
-@dataclass(slots=True)
-class _Action:
-    action_id: int
-    policy: QueuePolicy | None
-    shard: int
-    governed: bool = False
-    enabled: bool = True
-    rate_marks: Sequence[RateMark] = ()
-    last_order: int = 0
-    """No deleted execution has a higher queue order."""
-    total_rejected: int = 0
-    """No deleted statistics have a higher total."""
-
-
-@dataclass(slots=True)
-class _Row:
-    stored: StoredExecution
-    idempotency_key: str | None
-    dispatch_order: int | None
-    publish_order: int | None
-    failures: int = 0
-    cancelling: bool = False
-    retry_at: float | None = None
-
-
-class QueueSnapshot(NamedTuple):
-    """A row of ``attune.queue_snapshots``; the time in Unix seconds."""
-
-    snapshot_time: float
-    action_id: int
-    queue_length: int
-    active_count: int
-    total_enqueued: int
-
-
-@dataclass(slots=True)
-class ShardRow:
-    """A row of ``attune.executor_shard``; ``renewed_at`` by the monotonic clock."""
-
-    epoch: int = 0
-    owner: str = ""
-    publish_order: int = 0
-    confirmed_order: int = 0
-    renewed_at: float = -inf
-
-
-@dataclass(slots=True)
-class JournalStore:
-    """What survives an owner."""
-
-    shards: dict[int, ShardRow] = field(default_factory=lambda: defaultdict[int, ShardRow](ShardRow))
-    next_id: int = 1
-    away: bool = False
-    """While True, every call fails as if the database were down."""
-    actions: dict[str, _Action] = field(default_factory=dict[str, _Action])
-    executions: dict[int, _Row] = field(default_factory=dict[int, _Row])
-    stats: dict[int, QueueStats] = field(default_factory=dict[int, QueueStats])
-    snapshots: list[QueueSnapshot] = field(default_factory=list[QueueSnapshot])
-    maintenance: dict[Task, TaskRun] = field(default_factory=dict[Task, TaskRun])
-    days: dict[tuple[date, int], DayCount] = field(default_factory=dict[tuple[date, int], DayCount])
-    counted: dict[int, int] = field(default_factory=dict[int, int])
-
-    ended_elsewhere: list[EndedElsewhere] = field(default_factory=list[EndedElsewhere])
-    turned: dict[int, bool] = field(default_factory=dict[int, bool])
-
-    def end(self, execution_id: int, status: ExecutionStatus, result: bytes | None = None) -> None:
-        """End an open execution as an operator does by SQL."""
-        row = self.executions[execution_id]
-        stored = row.stored
-        row.stored = stored._replace(status=status, result=result)
-        self.ended_elsewhere.append(
-            EndedElsewhere(execution_id, stored.action_id, stored.group_key, stored.queue_order)
-        )
-
-    def enable(self, ref: str, enabled: bool) -> None:
-        """Turn an action's switch as an operator does by SQL."""
-        action = self.actions[ref]
-        action.enabled = enabled
-        self.turned[action.action_id] = enabled
-
-    def check_up(self) -> None:
-        """Fail while away."""
-        if self.away:
-            raise JournalError("the journal is away")
 
 
 class MemoryJournal:
@@ -152,7 +58,7 @@ class MemoryJournal:
         self.store.check_up()
         return [self._known(ref, action) for ref, action in self.store.actions.items() if action.shard == self._shard]
 
-    def _known(self, ref: str, action: _Action) -> KnownAction:
+    def _known(self, ref: str, action: StoredAction) -> KnownAction:
         orders = [
             row.stored.queue_order for row in self.store.executions.values() if row.stored.action_id == action.action_id
         ]
@@ -196,7 +102,7 @@ class MemoryJournal:
             if row.publish_order is not None
         ]
 
-    def _open_rows(self) -> Sequence[_Row]:
+    def _open_rows(self) -> Sequence[StoredRow]:
         """By action and queue order."""
         self.store.check_up()
         mine = {action.action_id for action in self.store.actions.values() if action.shard == self._shard}
@@ -211,7 +117,7 @@ class MemoryJournal:
         """Store or remove policies."""
         self.check_owner()
         for ref, policy in policies.items():
-            action = self.store.actions.setdefault(ref, _Action(len(self.store.actions) + 1, None, self._shard))
+            action = self.store.actions.setdefault(ref, StoredAction(len(self.store.actions) + 1, None, self._shard))
             action.shard = self._shard
             action.policy = policy or action.policy
             action.governed = policy is not None
@@ -290,7 +196,7 @@ class MemoryJournal:
             updated=row.created,
             group_key=row.group_key,
         )
-        self.store.executions[row.execution_id] = _Row(
+        self.store.executions[row.execution_id] = StoredRow(
             stored, row.idempotency_key, row.dispatch_order, row.dispatch_order
         )
 
@@ -335,7 +241,7 @@ class MemoryJournal:
                 updated=row.finished_at,
             )
 
-    def _open(self, execution_id: int) -> _Row | None:
+    def _open(self, execution_id: int) -> StoredRow | None:
         row = self.store.executions.get(execution_id)
         return None if row is None or row.stored.status in TERMINAL else row
 

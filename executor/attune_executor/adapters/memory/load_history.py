@@ -3,7 +3,7 @@
 from collections import defaultdict
 from statistics import fmean
 
-from attune_executor.adapters.memory.journal import JournalStore
+from attune_executor.adapters.memory.store import JournalStore
 from attune_executor.domain.execution import TERMINAL
 from attune_executor.domain.load import BUCKET_SECONDS, Minute
 from attune_executor.ports.load_history import ActionHistory, KnownLoad

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from itertools import islice
 
 from attune_executor.adapters.memory.growth import added
-from attune_executor.adapters.memory.journal import MemoryJournal, QueueSnapshot
+from attune_executor.adapters.memory.journal import MemoryJournal
+from attune_executor.adapters.memory.store import QueueSnapshot
 from attune_executor.domain.execution import TERMINAL, ExecutionStatus
 from attune_executor.domain.growth import DayCount, day_of
 from attune_executor.domain.maintenance import Task, TaskRun

@@ -5,7 +5,7 @@ from dataclasses import replace
 from secrets import token_hex
 from time import monotonic
 
-from attune_executor.adapters.memory.journal import JournalStore
+from attune_executor.adapters.memory.store import JournalStore
 from attune_executor.domain.sharding import ShardState
 from attune_executor.domain.stats import Load, QueueStats
 from attune_executor.ports.membership import Member, Roster, ShardCountError
