@@ -151,7 +151,8 @@ def test_a_constant_load_settles_and_does_not_flap(shared: list[PolicyDemand], r
         replace(demand, workers=demand.workers.model_copy(update={"mode": ScalingMode.AUTO})) for demand in shared
     ]
     memory, sizes = ScalingMemory(), list[int]()
-    for step in range(80):
+    # A band of one percent adds a worker every 30 seconds, up to 50: it may take three decisions for each.
+    for step in range(200):
         decision, memory = decide(shared, replicas, memory, NOW + step * 10)
         replicas = decision.desired
         sizes.append(replicas)

@@ -2,13 +2,12 @@
 
 from collections.abc import Iterator
 
-from attune_executor.domain.policy import Admission
 from attune_operator.ctl.doctor.conditions import holds, message
 from attune_operator.ctl.doctor.evidence import Evidence
 from attune_operator.ctl.doctor.finding import Finding, Remedy, Severity, Thresholds, keys
 from attune_operator.ctl.queues import duration
-from attune_operator.resources import ActionQueuePolicy, ConditionType
-from attune_operator.status.progress import STUCK_SECONDS
+from attune_operator.resources import ActionQueuePolicy, ConditionStatus, ConditionType
+from attune_operator.status.progress import STUCK_SECONDS, stuck
 
 
 def queues_move(evidence: Evidence, thresholds: Thresholds) -> Iterator[Finding]:
@@ -39,11 +38,12 @@ def queues_move(evidence: Evidence, thresholds: Thresholds) -> Iterator[Finding]
 
 
 def _stuck(policy: ActionQueuePolicy, still: float, thresholds: Thresholds) -> bool:
-    """As the operator judges; by the clock alone where the user has less patience than the runbook."""
+    """As the operator judges; by its rule, at this moment, where the user has less patience than the runbook."""
     if thresholds.stuck_seconds >= STUCK_SECONDS:
         return holds(policy, ConditionType.STUCK, "NotProgressing")
-    held = policy.spec.admission is Admission.HOLD and not (policy.status and policy.status.active_count)
-    return still > thresholds.stuck_seconds and not held
+    status = policy.status
+    waiting, running = (status.queue_length or 0, status.active_count or 0) if status else (0, 0)
+    return stuck(policy.spec, waiting, running, still, thresholds.stuck_seconds).status is ConditionStatus.TRUE
 
 
 def _still_seconds(evidence: Evidence, policy: ActionQueuePolicy) -> float | None:
