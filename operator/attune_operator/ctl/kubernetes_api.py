@@ -4,18 +4,16 @@
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
 
 import json
-import os
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from pathlib import Path
-from typing import Any, Final, Self, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, Self, TypeAlias
 
 import aiohttp
-import yaml
-from kubernetes.aio.client import ApiClient, Configuration
-from kubernetes.aio.config import ConfigException, load_incluster_config, load_kube_config
 
 from attune_operator.ctl.errors import CtlError, ForbiddenError, NotFoundError, UnreachableError
+
+if TYPE_CHECKING:
+    from kubernetes.aio.client import ApiClient
 
 FIELD_MANAGER: Final = "kubectl-attune"
 _SECONDS: Final = 15.0
@@ -42,24 +40,17 @@ class Kubernetes:
     Every method raises CtlError: ForbiddenError, NotFoundError or UnreachableError where it is one of these.
     """
 
-    def __init__(self, client: ApiClient) -> None:
+    def __init__(self, client: "ApiClient") -> None:
         self._client = client
 
     @classmethod
     @asynccontextmanager
     async def connect(cls, context: str | None) -> AsyncGenerator[Self]:
         """Connect as the kubeconfig says, or as the pod's ServiceAccount inside of a cluster."""
-        configuration = Configuration()
-        try:
-            if _inside():
-                load_incluster_config(client_configuration=configuration)
-            else:
-                # The library reads the variable once, when it is imported.
-                files = os.environ.get("KUBECONFIG")
-                await load_kube_config(files, context, configuration, persist_config=False)
-        except (ConfigException, OSError, ValueError, yaml.YAMLError) as error:
-            raise UnreachableError(f"the kubeconfig cannot be used: {error}; set KUBECONFIG or --context") from error
-        async with ApiClient(configuration) as client:
+        # The client takes most of a second to import: help and the completion of words do not wait for it.
+        from attune_operator.ctl.kubeconfig import client_of  # noqa: PLC0415
+
+        async with client_of(context) as client:
             yield cls(client)
 
     async def get(self, what: str, path: str) -> Json:
@@ -188,12 +179,6 @@ class Kubernetes:
 
 
 _WRITER: Final = (("fieldManager", FIELD_MANAGER),)
-
-
-def _inside() -> bool:
-    """Whether this is a pod without a kubeconfig."""
-    configured = "KUBECONFIG" in os.environ or (Path.home() / ".kube" / "config").exists()
-    return "KUBERNETES_SERVICE_HOST" in os.environ and not configured
 
 
 def _silent(what: str, error: Exception) -> UnreachableError:

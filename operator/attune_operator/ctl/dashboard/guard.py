@@ -92,7 +92,8 @@ class ProxyGuard:
 
 
 def _same(given: str, expected: str) -> bool:
-    return hmac.compare_digest(given.encode(), expected.encode())
+    # Bytes that are no text arrive as surrogates.
+    return hmac.compare_digest(given.encode(errors="surrogateescape"), expected.encode())
 
 
 def _foreign(error: str) -> Refusal:

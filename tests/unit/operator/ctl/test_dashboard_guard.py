@@ -32,6 +32,7 @@ def test_what_it_shows_is_for_who_has_the_cookie_or_the_key() -> None:
         ({"authorization": f"Bearer {GUARD.cookie}"}, {}),
         ({"authorization": "Bearer "}, {}),
         ({"authorization": "Bearer é"}, {}),
+        ({"authorization": "Bearer \udce9"}, {}),
     ):
         refusal = GUARD.refuse("GET", STREAM, {**HERE, **headers}, cookies)
         assert refusal is not None
