@@ -151,6 +151,6 @@ def test_pausing_never_opens_what_is_closed(make_policy: MakePolicy) -> None:
             must_change(make_policy(admission="Closed"), wanted)
 
 
-def test_the_other_commands_do_not_load_what_top_draws_with() -> None:
+def test_help_loads_neither_what_top_draws_with_nor_the_kubernetes_client() -> None:
     program = "import sys, attune_operator.ctl.main; sys.exit(not {'textual', 'kubernetes'}.isdisjoint(sys.modules))"
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0  # noqa: S603 - ours
