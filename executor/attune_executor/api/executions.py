@@ -8,7 +8,7 @@ import orjson
 from fastapi import APIRouter, Header, Path, Request, Response
 from fastapi.openapi.constants import REF_PREFIX
 
-from attune_executor.api import answers
+from attune_executor.api import answers, outcomes
 from attune_executor.api.access import Guard
 from attune_executor.api.errors import ApiError, ErrorBody
 from attune_executor.api.json_body import JSON
@@ -21,13 +21,13 @@ from attune_executor.ports.authorization import Verb
 EXECUTIONS: Final = "/api/v1/executions"
 ExecutionId: TypeAlias = Annotated[int, Path(ge=1, le=2**63 - 1)]
 _REFUSED: Final[dict[int | str, dict[str, Any]]] = {
-    404: {"description": "Unknown action: no policy declares it", "model": ErrorBody | answers.RefusedMany},
-    409: {"description": "The action takes no executions now", "model": ErrorBody | answers.RefusedMany},
+    404: {"description": "Unknown action: no policy declares it", "model": ErrorBody | outcomes.RefusedMany},
+    409: {"description": "The action takes no executions now", "model": ErrorBody | outcomes.RefusedMany},
     413: {"description": "The body is too large", "model": ErrorBody},
     422: {"description": "The body is not understood; the error names the field", "model": ErrorBody},
     429: {
         "description": "Queue full, or too many requests; Retry-After says when to come back",
-        "model": ErrorBody | answers.RefusedMany,
+        "model": ErrorBody | outcomes.RefusedMany,
     },
     503: {"description": "Database or broker away; Retry-After says when to come back", "model": ErrorBody},
 }
@@ -54,8 +54,8 @@ def executions_router(service: ExecutionService, guard: Guard, max_batch: int) -
         summary="Submit one execution or many",
         response_model=None,
         responses={
-            201: {"description": "Accepted and durable", "model": answers.AcceptedOne | answers.AcceptedMany},
-            207: {"description": "Some accepted, some refused: an outcome each", "model": answers.AcceptedMany},
+            201: {"description": "Accepted and durable", "model": outcomes.AcceptedOne | outcomes.AcceptedMany},
+            207: {"description": "Some accepted, some refused: an outcome each", "model": outcomes.AcceptedMany},
             **_REFUSED,
         },
         openapi_extra=_BODY,
@@ -65,11 +65,11 @@ def executions_router(service: ExecutionService, guard: Guard, max_batch: int) -
         await guard.require(request, Verb.CREATE, (item.action_ref for item in requests))
         results = await service.submit(requests)
         if many:
-            return json_response(answers.batch(results), answers.batch_status(results), answers.retry_after(results))
+            return json_response(outcomes.batch(results), outcomes.batch_status(results), outcomes.retry_after(results))
         (result,) = results
         if isinstance(result, Refusal):
-            return json_response(answers.outcome(result), answers.status_of(result), answers.retry_after(results))
-        return json_response({"data": answers.outcome(result)}, HTTPStatus.CREATED, {})
+            return json_response(outcomes.outcome(result), outcomes.status_of(result), outcomes.retry_after(results))
+        return json_response({"data": outcomes.outcome(result)}, HTTPStatus.CREATED, {})
 
     @router.get(
         "/{execution_id}",
