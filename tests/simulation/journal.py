@@ -69,11 +69,12 @@ class SimulatedJournal(MemoryJournal):
         commit = super().commit
         # The engine decides and commits without a pause.
         decided_at = self._judge.now()
+        self._judge.endings.decided(self._process.name)
 
         def effect() -> Committed:
             committed = at_once(commit(turn))
             written = [row for row in turn.accepted if row.execution_id not in committed.taken]
-            self._judge.committed(replace(turn, accepted=written), decided_at)
+            self._judge.committed(self._process.name, replace(turn, accepted=written), decided_at)
             return committed
 
         return await self._process.call("commit", effect, JournalError)

@@ -11,6 +11,7 @@ from attune_executor.domain.policy import QueuePolicy
 from attune_executor.domain.records import Finished, TurnRecord
 from attune_executor.domain.submission import Receipt
 from attune_executor.ports.broker import Dispatch
+from simulation.endings import Endings
 from unit.domain.machine.ledger import Action, Ledger
 
 
@@ -36,6 +37,7 @@ class Judge:
         self.violation: AssertionError | None = None
         self._ended_at: dict[int, float] = {}
         self._by_operator: set[int] = set()
+        self.endings = Endings(self.ledger, store, self._by_operator)
         self._limits: dict[str, int] = defaultdict(int)
         self._ids_by_key: dict[str, int] = {}
 
@@ -47,13 +49,14 @@ class Judge:
             action = self.ledger.actions[ref] = Action(action_id, policy)
         action.change(policy, self.now())
 
-    def committed(self, record: TurnRecord, decided_at: float) -> None:
-        """A turn is in the journal."""
+    def committed(self, owner: str, record: TurnRecord, decided_at: float) -> None:
+        """A turn of this executor is in the journal."""
         with self:
             for row in record.accepted:
                 if row.idempotency_key is not None:
                     first = self._ids_by_key.setdefault(row.idempotency_key, row.execution_id)
                     assert first == row.execution_id, f"two executions for the key {row.idempotency_key}"
+            self.endings.committed(owner, record)
             # What an operator has ended the journal leaves alone, whatever a turn says that was decided before.
             self.ledger.apply(_without(record, self._by_operator), decided_at)
             self.ledger.turn_over()
@@ -98,6 +101,7 @@ class Judge:
             stored = self._store.executions[fate.execution_id].stored
             assert fate.status is not None, f"execution {fate.execution_id} never ends: {stored.status}"
             assert stored.status is fate.status, "its status has changed after its end"
+        self.endings.conclude({run.execution_id for run in self.runs})
         self._judge_overlap()
 
     def __enter__(self) -> None:

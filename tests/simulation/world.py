@@ -15,17 +15,18 @@ from structlog.testing import capture_logs
 from attune_executor import backoff
 from attune_executor.adapters.memory import JournalStore, MemoryQueueStatsRepository
 from attune_executor.adapters.memory import journal as memory_journal
+from attune_executor.domain import purge
 from attune_executor.domain.execution import TERMINAL, ExecutionStatus
 from attune_executor.domain.policy import QueuePolicy, RateLimit, RetryPolicy, WorkerLost
 from attune_executor.domain.queue_manager import Patience
-from attune_executor.domain.submission import ExecutionRequest, Receipt
-from attune_executor.engine import statistics, turn_loop
+from attune_executor.engine import statistics, turn, turn_loop
 from attune_executor.engine.engine import Engine
 from attune_executor.engine.statistics import Statistics
 from attune_executor.engine.turn_loop import TurnSettings
 from attune_executor.engine.views import UnavailableError
 from attune_executor.ports.broker import BrokerError
 from attune_executor.ports.journal import JournalError
+from simulation.callers import Callers
 from simulation.exchange import Connection, Exchange
 from simulation.faults import Faults, Process
 from simulation.journal import SimulatedJournal
@@ -38,6 +39,9 @@ _TROUBLE_SECONDS: Final = 20.0
 _PATIENCE: Final = Patience(scheduled_seconds=15.0, run_grace_seconds=3.0, cancel_seconds=8.0)
 _SETTINGS: Final = TurnSettings(roll_call_seconds=2.0, patience=_PATIENCE, id_block_size=7)
 _EVERYTHING_ENDS_WITHIN: Final = 600.0
+_PURGED_IN_A_TURN: Final = 2
+_PURGED_AT_MOST: Final = 5
+"""Queues are short here: a purge takes turns and requests all the same."""
 
 
 class World:
@@ -53,6 +57,7 @@ class World:
         self.pools = ("default", "other")[: self.random.randint(1, 2)]
         self.policies = {f"action-{number}": self._policy() for number in range(self.random.randint(1, 3))}
         self.executors: list[tuple[Process, Engine, Connection]] = []
+        self.callers = Callers(self.random, self.judge, list(self.policies), self._engines)
         self.workers: dict[str, SimulatedWorker] = {}
         self._supervised: set[asyncio.Task[None]] = set()
         self._names = 0
@@ -66,7 +71,8 @@ class World:
             for _ in range(self.random.randint(1, 2)):
                 self._start_worker(pool)
         self._start_executor()
-        clients = [asyncio.create_task(self._client(number)) for number in range(self.random.randint(1, 4))]
+        clients = [asyncio.create_task(self.callers.client(number)) for number in range(self.random.randint(1, 4))]
+        clients.append(asyncio.create_task(self.callers.purger()))
         trouble = asyncio.create_task(self._trouble())
         await asyncio.sleep(_TROUBLE_SECONDS)
         trouble.cancel()
@@ -74,10 +80,21 @@ class World:
         self._make_peace()
         async with asyncio.timeout(_EVERYTHING_ENDS_WITHIN):
             await asyncio.gather(*clients)
-            while not self.judge.all_has_ended() and self.judge.violation is None:
+            while not self._all_is_over() and self.judge.violation is None:
                 await asyncio.sleep(1.0)
 
+    def _all_is_over(self) -> bool:
+        return self.judge.all_has_ended() and not any(
+            stats.queue_length or stats.active_count
+            for _, engine, _ in self.executors
+            for ref in self.policies
+            if (stats := engine.stats_of(ref)) is not None
+        )
+
     # Executors
+
+    def _engines(self) -> list[tuple[str, Engine]]:
+        return [(process.name, engine) for process, engine, _ in self.executors]
 
     def _start_executor(self) -> None:
         self._names += 1
@@ -129,54 +146,6 @@ class World:
         self._names += 1
         name = f"worker-{self._names}"
         self.workers[name] = SimulatedWorker(self.exchange, self.judge, name, pool, self.random.randint(1, 4))
-
-    # Clients
-
-    async def _client(self, number: int) -> None:
-        for order in range(self.random.randint(1, 6)):
-            await asyncio.sleep(self.random.random() * 4)
-            requests = [
-                ExecutionRequest(
-                    self.random.choice(list(self.policies)),
-                    self.random.choice((b'{"k":"x"}', b'{"k":"y"}')),
-                    f"{number}/{order}/{each}",
-                )
-                for each in range(self.random.randint(1, 4))
-            ]
-            await self._submit(requests)
-
-    async def _submit(self, requests: list[ExecutionRequest]) -> None:
-        # A caller whose request was lost does not know, and asks again under the same key.
-        while True:
-            if not self.executors:
-                await asyncio.sleep(0.5)
-                continue
-            _, engine, _ = self.random.choice(self.executors)
-            try:
-                async with asyncio.timeout(5.0):
-                    outcomes = await engine.submit(requests)
-            except (UnavailableError, TimeoutError):
-                await asyncio.sleep(self.random.random())
-                continue
-            break
-        for request, outcome in zip(requests, outcomes, strict=True):
-            if isinstance(outcome, Receipt) and request.idempotency_key is not None:
-                self.judge.answered(request.idempotency_key, outcome)
-                if self.random.random() < 0.1:
-                    self.loop.call_later(self.random.random() * 3, self._cancel_soon, outcome.execution_id)
-
-    def _cancel_soon(self, execution_id: int) -> None:
-        task = asyncio.create_task(self._cancel(execution_id))
-        self._supervised.add(task)
-
-    async def _cancel(self, execution_id: int) -> None:
-        if not self.executors:
-            return
-        try:
-            async with asyncio.timeout(5.0):
-                await self.random.choice(self.executors)[1].cancel(execution_id)
-        except (UnavailableError, TimeoutError):
-            return
 
     # Trouble
 
@@ -284,21 +253,23 @@ def simulate(seed: int) -> World:
     """Live through one seed; raises AssertionError where a promise is broken."""
     loop = VirtualTimeLoop()
     world = World(seed, loop)
-    with _dice_and_time(world), capture_logs():
+    with _dice_time_and_sizes(world), capture_logs():
         try:
             run(loop, world.live())
         except TimeoutError:
             if world.judge.violation is None:
                 world.judge.conclude()
-                raise AssertionError("a client is never answered") from None
+                raise AssertionError("a client is never answered, or a slot or place is never free again") from None
     world.judge.conclude()
     return world
 
 
 @contextmanager
-def _dice_and_time(world: World) -> Generator[None]:
+def _dice_time_and_sizes(world: World) -> Generator[None]:
     with ExitStack() as patches:
         for module in (turn_loop, statistics, memory_journal):
             patches.enter_context(patch.object(module, "monotonic", world.loop.time))
         patches.enter_context(patch.object(backoff, "random", world.random))
+        patches.enter_context(patch.object(turn, "PURGED_IN_A_TURN", _PURGED_IN_A_TURN))
+        patches.enter_context(patch.object(purge, "PURGED_AT_MOST", _PURGED_AT_MOST))
         yield
