@@ -10,7 +10,17 @@ from typing import Any, Final, NamedTuple
 
 import httpx
 
-from chaos.history import Answered, CancelAsked, Outcome, Recorder, Submitted
+from chaos.history import (
+    Answered,
+    CancelAsked,
+    CompleteAnswered,
+    CompleteAsked,
+    Outcome,
+    PurgeAnswered,
+    PurgeAsked,
+    Recorder,
+    Submitted,
+)
 from chaos.tally import Tally
 from chaos.workload import Load
 
@@ -19,6 +29,12 @@ _RETRY_SECONDS: Final = 0.5
 _LARGEST_BATCH: Final = 20
 _BATCHES: Final = 0.15
 _CANCELS: Final = 0.03
+_COMPLETIONS: Final = 0.03
+_LOOKS_SECONDS: Final = 0.3
+"""At most, before a client says how an execution ended."""
+_PURGES: Final = 0.004
+"""How often a client whose execution has to wait gives up all that waits with it."""
+_WHATEVER_WAITS: Final = 1_000_000
 _INSISTENCE: Final = 0.5
 """How often a client that is told that the queue is full comes back with the same key."""
 
@@ -74,6 +90,7 @@ class Client:
         self._recorder = recorder
         self._tally = tally
         self._count = 0
+        self._purges = 0
 
     async def run(self, stop: asyncio.Event) -> None:
         """Submit until `stop`, then return once the outcome of everything is known."""
@@ -107,6 +124,10 @@ class Client:
             for item, answer in zip(wanted, answers, strict=True):
                 if answer.execution_id is not None and self._chance.random() < _CANCELS:
                     await self._cancel(http, item, answer.execution_id)
+                if answer.execution_id is not None and self._chance.random() < _COMPLETIONS:
+                    await self._complete(http, item, answer.execution_id)
+                if answer.position and self._chance.random() < _PURGES:
+                    await self._purge(http, item.action)
             wanted = again
             if again:
                 await asyncio.sleep(_RETRY_SECONDS * self._chance.uniform(0.5, 1.5))
@@ -146,6 +167,34 @@ class Client:
         except httpx.TransportError:
             # Whether it was heard is for the history to show.
             self._next_url()
+
+    async def _complete(self, http: httpx.AsyncClient, item: Wanted, execution_id: int) -> None:
+        await asyncio.sleep(self._chance.uniform(0, _LOOKS_SECONDS))
+        word = f"{self._name} says so of {item.key}"
+        body: Mapping[str, Any] = self._chance.choice(
+            ({"status": "failed", "error": word}, {"status": "succeeded", "result": {"by_hand": word}})
+        )
+        self._recorder.record(CompleteAsked(item.key, execution_id, body["status"], word, time.time()))
+        if await self._done(http, f"executions/{execution_id}/complete", body) is not None:
+            self._recorder.record(CompleteAnswered(item.key, word, time.time()))
+
+    async def _purge(self, http: httpx.AsyncClient, action: str) -> None:
+        self._purges += 1
+        purge = f"{self._name}-purge-{self._purges}"
+        self._recorder.record(PurgeAsked(purge, action, time.time()))
+        report = await self._done(http, f"actions/{action}/purge", {"expected": _WHATEVER_WAITS})
+        if report is not None:
+            counts = report["cancelled"], report["remaining"], report["up_to"]
+            self._recorder.record(PurgeAnswered(purge, *counts, time.time()))
+
+    async def _done(self, http: httpx.AsyncClient, what: str, body: Mapping[str, Any]) -> Mapping[str, Any] | None:
+        """What a request came to; None where it was refused, or where its answer was lost."""
+        try:
+            response = await http.post(f"{self._urls[self._url]}/api/v1/{what}", json=body)
+        except httpx.TransportError:
+            self._next_url()
+            return None
+        return response.json()["data"] if response.status_code == HTTPStatus.OK else None
 
     def _next_url(self) -> None:
         self._url = (self._url + 1) % len(self._urls)

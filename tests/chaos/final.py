@@ -7,7 +7,10 @@ TERMINAL = frozenset({"succeeded", "failed", "cancelled", "timeout"})
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """An execution; ``ended_at`` is when its terminal status was committed, by the database's clock."""
+    """An execution; ``ended_at`` is when its terminal status was committed, by the database's clock.
+
+    ``said`` is what its result says where no run gave it: why it did not succeed, or who says that it did.
+    """
 
     execution_id: int
     key: str
@@ -17,6 +20,7 @@ class Row:
     dispatch_order: int | None
     attempt: int
     ended_at: float | None
+    said: str | None = None
 
     @property
     def terminal(self) -> bool:

@@ -62,6 +62,42 @@ class CancelAsked(msgspec.Struct, frozen=True, tag="cancel_asked"):
     at: float
 
 
+class CompleteAsked(msgspec.Struct, frozen=True, tag="complete_asked"):
+    """A client says how an execution ended, in its worker's place; ``word`` is told by no other end."""
+
+    key: str
+    execution_id: int
+    status: str
+    word: str
+    at: float
+
+
+class CompleteAnswered(msgspec.Struct, frozen=True, tag="complete_answered"):
+    """The client is told that the execution has ended as it said."""
+
+    key: str
+    word: str
+    at: float
+
+
+class PurgeAsked(msgspec.Struct, frozen=True, tag="purge_asked"):
+    """A client purges the queue of an action, under a name of its own."""
+
+    purge: str
+    action: str
+    at: float
+
+
+class PurgeAnswered(msgspec.Struct, frozen=True, tag="purge_answered"):
+    """The client is told what its purge came to: of all up to this queue order, so many cancelled, so many waiting."""
+
+    purge: str
+    cancelled: int
+    remaining: int
+    up_to: int
+    at: float
+
+
 class RunStarted(msgspec.Struct, frozen=True, tag="run_started"):
     """A worker process begins to run the execution of ``key``; ``run`` names this run."""
 
@@ -123,7 +159,20 @@ class RateSet(msgspec.Struct, frozen=True, tag="rate_set"):
 
 
 Event: TypeAlias = (
-    Submitted | Answered | CancelAsked | RunStarted | RunEnded | Disturbed | WorkerEnded | Woke | LimitSet | RateSet
+    Submitted
+    | Answered
+    | CancelAsked
+    | CompleteAsked
+    | CompleteAnswered
+    | PurgeAsked
+    | PurgeAnswered
+    | RunStarted
+    | RunEnded
+    | Disturbed
+    | WorkerEnded
+    | Woke
+    | LimitSet
+    | RateSet
 )
 
 _encoder = msgspec.json.Encoder()

@@ -14,7 +14,8 @@ from chaos.final import Row, Totals
 _POLL_SECONDS: Final = 0.2
 _OPEN: Final = "SELECT count(*) FROM attune.execution WHERE open"
 _ROWS: Final = """
-    SELECT id, idempotency_key, action_ref, status, queue_order, dispatch_order, attempt, updated
+    SELECT id, idempotency_key, action_ref, status, queue_order, dispatch_order, attempt, updated,
+        coalesce(result ->> 'error', result ->> 'by_hand') AS said
     FROM attune.execution ORDER BY id
 """
 
@@ -89,6 +90,7 @@ async def final_state(database_url: str, counted: dict[str, Totals]) -> FinalSta
             dispatch_order=record["dispatch_order"],
             attempt=record["attempt"],
             ended_at=record["updated"].timestamp(),
+            said=record["said"],
         )
         for record in records
     )

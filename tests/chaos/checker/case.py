@@ -9,11 +9,15 @@ from chaos.final import Final, Row
 from chaos.history import (
     Answered,
     CancelAsked,
+    CompleteAnswered,
+    CompleteAsked,
     Disturbed,
     Event,
     History,
     LimitSet,
     Outcome,
+    PurgeAnswered,
+    PurgeAsked,
     RateSet,
     RunEnded,
     RunStarted,
@@ -62,6 +66,16 @@ class Request:
     acknowledged_at: float | None = None
     execution_ids: set[int] = field(default_factory=set[int])
     cancel_asked: bool = False
+    completions: dict[str, CompleteAsked] = field(default_factory=dict[str, CompleteAsked])
+    """By their words; ``completed_at``: when its client was told that it has ended so."""
+    completed_at: dict[str, float] = field(default_factory=dict[str, float])
+
+
+class Purging(NamedTuple):
+    """A purge; ``answer`` is None where nobody knows what it came to."""
+
+    asked: PurgeAsked
+    answer: PurgeAnswered | None
 
 
 @dataclass(slots=True)
@@ -76,6 +90,7 @@ class Case:
     limits: dict[str, list[LimitSet]]
     rates: dict[str, RateSet]
     awoken: list[Woke]
+    purges: list[Purging]
 
     @classmethod
     def of(cls, history: History, final: Final) -> Self:
@@ -89,7 +104,9 @@ class Case:
         disturbances = sorted(_of_kind(history, Disturbed), key=lambda event: event.at)
         rates = {rate.action: rate for rate in _of_kind(history, RateSet)}
         awoken = list(_of_kind(history, Woke))
-        return cls(final, _requests(history), _runs(history), rows, disturbances, limits, rates, awoken)
+        answers = {answer.purge: answer for answer in _of_kind(history, PurgeAnswered)}
+        purges = [Purging(asked, answers.get(asked.purge)) for asked in _of_kind(history, PurgeAsked)]
+        return cls(final, _requests(history), _runs(history), rows, disturbances, limits, rates, awoken, purges)
 
     def slots_of(self, row: Row) -> Slots:
         """Whose limit and order the execution is under."""
@@ -113,6 +130,10 @@ def _requests(history: History) -> dict[str, Request]:
             request.execution_ids.add(answer.execution_id)
     for event in _of_kind(history, CancelAsked):
         requests[event.key].cancel_asked = True
+    for asked in _of_kind(history, CompleteAsked):
+        requests[asked.key].completions[asked.word] = asked
+    for told in _of_kind(history, CompleteAnswered):
+        requests[told.key].completed_at[told.word] = told.at
     return requests
 
 

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator
 
+from chaos.checker import by_hand
 from chaos.checker.case import Case
 from chaos.checker.violations import Kind, Violation
 from chaos.final import Row
@@ -33,6 +34,9 @@ def _requests(case: Case) -> Iterator[Violation]:
 
 
 def _foundation(case: Case, row: Row) -> Iterator[Violation]:
+    if by_hand.completed(case, row) or by_hand.purged(row):
+        # What they are founded on is judged there.
+        return
     name = f"execution {row.execution_id} of {row.action}"
     if row.status == "succeeded":
         ended = [run.ended_at for run in case.runs.get(row.key, []) if run.ended_at is not None]

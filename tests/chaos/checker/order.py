@@ -3,7 +3,8 @@
 from collections import defaultdict
 from collections.abc import Iterator
 
-from chaos.checker.case import Case, Slots
+from chaos.checker import by_hand
+from chaos.checker.case import Case, Run, Slots
 from chaos.checker.violations import Kind, Violation
 from chaos.final import Row
 
@@ -61,7 +62,7 @@ def _starts(case: Case, slots: Slots, rows: list[Row]) -> Iterator[Violation]:
     latest: tuple[float, int] | None = None
     for row in rows:
         runs = case.runs.get(row.key)
-        if not runs:
+        if not runs or _given_on(case, row, runs[0]):
             continue
         if latest is not None and runs[0].started_at < latest[0]:
             yield Violation(
@@ -71,3 +72,8 @@ def _starts(case: Case, slots: Slots, rows: list[Row]) -> Iterator[Violation]:
             )
         else:
             latest = runs[0].started_at, row.execution_id
+
+
+def _given_on(case: Case, row: Row, run: Run) -> bool:
+    """Whether its slot was free again before this run began: ended by hand, its message found a worker all the same."""
+    return by_hand.completed(case, row) and row.ended_at is not None and run.started_at > row.ended_at

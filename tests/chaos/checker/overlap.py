@@ -1,8 +1,9 @@
 """How many executions ran at a time, and how many might have.
 
 An execution counts from the start of a run to its stop, its worker's end, or the commit of its terminal status,
-whichever comes first. What still runs after that commit is a stale run: a second run of an execution that another run
-has ended, which cannot be called back from a worker that the broker lost sight of. It is counted apart.
+whichever comes first. What still runs after that commit is a stale run: one of an execution that was completed by hand,
+which its worker has yet to stop, or a second run of one that another run has ended, which cannot be called back from a
+worker that the broker lost sight of. It is counted apart.
 """
 
 from collections import defaultdict

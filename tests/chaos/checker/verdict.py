@@ -4,7 +4,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
-from chaos.checker import conservation, fencing, order, overlap, rate, reruns
+from chaos.checker import by_hand, conservation, fencing, order, overlap, rate, reruns
 from chaos.checker.case import Case
 from chaos.checker.overlap import Occupation
 from chaos.checker.reruns import Reruns
@@ -62,7 +62,15 @@ class Verdict:
 def check(history: History, final: Final) -> Verdict:
     """Judge a history by its end."""
     case = Case.of(history, final)
-    judges = (conservation.judge, order.judge, overlap.judge, rate.judge, reruns.judge, fencing.judge)
+    judges = (
+        conservation.judge,
+        by_hand.judge,
+        order.judge,
+        overlap.judge,
+        rate.judge,
+        reruns.judge,
+        fencing.judge,
+    )
     return Verdict(
         violations=tuple(violation for judge in judges for violation in judge(case)),
         accepted=len(final.rows),

@@ -1,11 +1,24 @@
 """The checker finds what is wrong, finds nothing where nothing is, and counts what is allowed."""
 
+from dataclasses import replace
+
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chaos.checker import Kind, Verdict
-from chaos.history import Disturbed, LimitSet, Part, RateSet, RunEnded, RunStarted, WorkerEnded
+from chaos.history import (
+    Disturbed,
+    LimitSet,
+    Part,
+    PurgeAnswered,
+    PurgeAsked,
+    RateSet,
+    RunEnded,
+    RunStarted,
+    WorkerEnded,
+)
 from unit.chaos.toy import Job, Story, Toy
 from unit.chaos.twists import TWISTS, Twist
 
@@ -23,7 +36,7 @@ durations = st.floats(0.01, 5)
 @st.composite
 def jobs(draw: st.DrawFn, *, undisturbed: bool = False) -> Job:
     """An execution in any queue; where ``undisturbed`` nothing happens to it but a lost answer."""
-    flaws = [draw(st.booleans()) for _ in range(1 if undisturbed else 3)]
+    flaws = [draw(st.booleans()) for _ in range(1 if undisturbed else 5)]
     return Job(*draw(queues), draw(gaps), draw(durations), *flaws)
 
 
@@ -42,7 +55,7 @@ def test_no_false_alarm(planned: list[Job]) -> None:
     verdict = story.verdict()
     assert not verdict.violations
     assert verdict.accepted == len(planned)
-    assert verdict.reruns.total == sum(job.killed and not job.cancelled for job in planned)
+    assert verdict.reruns.total == sum(job.killed and not (job.cancelled or job.purged) for job in planned)
     assert all(each.peak <= each.limit for each in verdict.occupations.values())
 
 
@@ -105,6 +118,33 @@ def test_a_run_ends_with_its_worker() -> None:
     assert story.verdict().occupations["narrow"].peak_with_stale == 1
     story.events = [event for event in story.events if not isinstance(event, WorkerEnded)]
     assert story.verdict().occupations["narrow"].peak_with_stale == 2
+
+
+def test_what_starts_after_it_was_ended_by_hand_overtakes_nobody() -> None:
+    story = tell(Job("narrow", seconds=2, completed=True), Job("narrow", gap=0.1, seconds=2), Job("narrow", gap=0.1))
+    first, second, _ = story.rows
+    assert story.verdict().good
+    assert second.ended_at is not None
+    # Its worker was busy: the message is found when another one, whose turn it became, runs already.
+    times = {RunStarted: second.ended_at - 1, RunEnded: second.ended_at - 0.5}
+    story.events = [
+        msgspec.structs.replace(event, at=times[type(event)])
+        if isinstance(event, (RunStarted, RunEnded)) and event.run == f"{first.key}-run"
+        else event
+        for event in story.events
+    ]
+    assert story.verdict().good
+    story.rows[0] = replace(first, ended_at=second.ended_at)
+    assert Kind.START_ORDER in kinds(story.verdict())
+
+
+def test_a_purge_whose_answer_was_lost_may_have_ended_what_came_later() -> None:
+    story = tell(Job("narrow", purged=True), Job("narrow", purged=True))
+    story.events = [event for event in story.events if not isinstance(event, PurgeAnswered)]
+    story.events = [
+        event for event in story.events if not (isinstance(event, PurgeAsked) and event.purge == "key-2-purge")
+    ]
+    assert story.verdict().good
 
 
 def over_the_limit_after(change: LimitSet) -> Verdict:

@@ -1,6 +1,7 @@
 """A toy of the whole system that keeps every guarantee, and tells its story as clients and workers would.
 
-First in, first out, with slots and groups, workers that die amid a run, answers that are lost, and cancelled waiters.
+First in, first out, with slots and groups, workers that die amid a run, answers that are lost, waiters that
+are cancelled or purged, and runs that are ended by hand.
 It plans on a clock of its own; nothing in it runs.
 """
 
@@ -8,16 +9,21 @@ import heapq
 from dataclasses import dataclass, field, replace
 
 from chaos.checker import Verdict, check
+from chaos.checker.by_hand import PURGED
 from chaos.final import Final, Row, Totals
 from chaos.history import (
     Answered,
     CancelAsked,
+    CompleteAnswered,
+    CompleteAsked,
     Disturbed,
     Event,
     History,
     LimitSet,
     Outcome,
     Part,
+    PurgeAnswered,
+    PurgeAsked,
     RateSet,
     RunEnded,
     RunStarted,
@@ -40,6 +46,8 @@ class Job:
     answer_lost: bool = False
     cancelled: bool = False
     killed: bool = False
+    completed: bool = False
+    purged: bool = False
 
 
 @dataclass
@@ -101,6 +109,17 @@ class Toy:
             events.append(CancelAsked(key, number, now + 3 * TICK))
             self._story.rows.append(replace(row, status="cancelled", attempt=0, ended_at=now + 4 * TICK))
             return
+        if job.purged:
+            waiting = sum(
+                self._story.rows[self._story.index(execution_id)].action == job.action
+                for dispatched_at, execution_id in self._dispatch_times
+                if dispatched_at > now + 3.25 * TICK
+            )
+            events.append(PurgeAsked(f"{key}-purge", job.action, now + 3 * TICK))
+            events.append(PurgeAnswered(f"{key}-purge", 1, waiting, row.queue_order, now + 3.5 * TICK))
+            ended_at = now + 3.25 * TICK
+            self._story.rows.append(replace(row, status="cancelled", attempt=0, ended_at=ended_at, said=PURGED))
+            return
         slots = job.action, job.group
         free = self._free.setdefault(slots, [0.0] * self._limits[job.action])
         dispatched_at = max(accepted_at, heapq.heappop(free) + TICK, self._last_dispatch.get(slots, 0) + TICK)
@@ -115,6 +134,8 @@ class Toy:
         self._dispatch_times.append((dispatched_at, number))
         ended_at = self._run(key, dispatched_at + TICK / 2, job)
         heapq.heappush(free, ended_at)
+        if job.completed:
+            row = replace(row, status="failed", said=f"{key} by hand")
         self._story.rows.append(replace(row, ended_at=ended_at))
 
     def _run(self, key: str, started_at: float, job: Job) -> float:
@@ -129,6 +150,12 @@ class Toy:
             started_at = killed_at + TICK
         self._workers += 1
         events.append(RunStarted(f"{key}-run", key, self._workers, started_at))
+        if job.completed:
+            asked_at = started_at + job.seconds / 2
+            events.append(CompleteAsked(key, int(key.removeprefix("key-")), "failed", f"{key} by hand", asked_at))
+            events.append(CompleteAnswered(key, f"{key} by hand", asked_at + 2 * TICK))
+            events.append(RunEnded(f"{key}-run", asked_at + 3 * TICK))
+            return asked_at + TICK
         events.append(RunEnded(f"{key}-run", started_at + job.seconds))
         return started_at + job.seconds + TICK
 

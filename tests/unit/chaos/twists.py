@@ -10,8 +10,23 @@ from typing import Final
 import msgspec
 
 from chaos.checker import Kind
+from chaos.checker.by_hand import PURGED
 from chaos.final import Row, Totals
-from chaos.history import Answered, CancelAsked, LimitSet, Outcome, RateSet, RunEnded, RunStarted, Submitted, Woke
+from chaos.history import (
+    Answered,
+    CancelAsked,
+    CompleteAnswered,
+    CompleteAsked,
+    LimitSet,
+    Outcome,
+    PurgeAnswered,
+    PurgeAsked,
+    RateSet,
+    RunEnded,
+    RunStarted,
+    Submitted,
+    Woke,
+)
 from unit.chaos.toy import TICK, Story
 
 Twist = Callable[[Story, int], None]
@@ -82,7 +97,10 @@ def slot_leaked(story: Story, pick: int) -> None:
 
 
 def succeeded_without_a_run(story: Story, pick: int) -> None:
-    row = _ran(story, pick)
+    _never_ran(story, _ran(story, pick))
+
+
+def _never_ran(story: Story, row: Row) -> None:
     runs = {event.run for event in story.events if isinstance(event, RunStarted) and event.key == row.key}
     story.events = [
         event for event in story.events if not (isinstance(event, (RunStarted, RunEnded)) and event.run in runs)
@@ -99,6 +117,88 @@ def cancelled_unasked(story: Story, pick: int) -> None:
     row = _ran(story, pick)
     story.events = [event for event in story.events if not (isinstance(event, CancelAsked) and event.key == row.key)]
     _change(story, row, status="cancelled")
+
+
+def failed_by_nobody(story: Story, pick: int) -> None:
+    _change(story, _ran(story, pick), status="failed", said="by hand")
+
+
+def completed_and_succeeded(story: Story, pick: int) -> None:
+    """Its worker's report came after the answer, and won."""
+    row = _ran(story, pick)
+    assert row.ended_at is not None
+    story.events.append(CompleteAsked(row.key, row.execution_id, "failed", "by hand", row.ended_at - 2 * TICK))
+    story.events.append(CompleteAnswered(row.key, "by hand", row.ended_at - TICK))
+
+
+def completed_after_the_answer(story: Story, pick: int) -> None:
+    row = _ran(story, pick)
+    completed_and_succeeded(story, pick)
+    _change(story, row, status="failed", said="by hand")
+
+
+def completed_before_it_was_asked(story: Story, pick: int) -> None:
+    row = _ran(story, pick)
+    assert row.ended_at is not None
+    story.events.append(CompleteAsked(row.key, row.execution_id, "failed", "by hand", row.ended_at + TICK))
+    _change(story, row, status="failed", said="by hand")
+
+
+def _purged(story: Story, row: Row, up_to: int, cancelled: int = 1, remaining: int = 0) -> None:
+    """It ended with its queue, in the midst of a purge that was answered so."""
+    _change(story, row, status="cancelled", said=PURGED)
+    assert row.ended_at is not None
+    story.events.append(PurgeAsked("purge", row.action, row.ended_at - TICK / 4))
+    story.events.append(PurgeAnswered("purge", cancelled, remaining, up_to, row.ended_at + TICK / 4))
+
+
+def _last_order(story: Story, action: str) -> int:
+    return max(row.queue_order for row in story.rows if row.action == action)
+
+
+def purged_unasked(story: Story, pick: int) -> None:
+    row = _ran(story, pick)
+    _never_ran(story, row)
+    _change(story, row, status="cancelled", said=PURGED, dispatch_order=None)
+
+
+def purged_in_its_run(story: Story, pick: int) -> None:
+    row = _ran(story, pick)
+    _purged(story, row, _last_order(story, row.action))
+
+
+def purged_what_came_later(story: Story, pick: int) -> None:
+    row = _ran(story, pick)
+    _never_ran(story, row)
+    _change(story, row, dispatch_order=None)
+    _purged(story, story.rows[story.index(row.execution_id)], row.queue_order - 1, cancelled=0)
+
+
+def purged_fewer_than_it_says(story: Story, pick: int) -> None:
+    action = _ran(story, pick).action
+    story.events.append(PurgeAsked("purge", action, story.at - TICK))
+    story.events.append(PurgeAnswered("purge", 1, 0, _last_order(story, action), story.at))
+
+
+def purged_and_left_one(story: Story, pick: int) -> None:
+    row = _ran(story, pick)
+    _never_ran(story, row)
+    _change(story, row, status="cancelled", dispatch_order=None, ended_at=story.at)
+    story.events.append(CancelAsked(row.key, row.execution_id, story.at))
+    story.events.append(PurgeAsked("purge", row.action, story.at - 2))
+    story.events.append(PurgeAnswered("purge", 0, 0, _last_order(story, row.action), story.at - 1))
+
+
+def purged_without_meaning_all(story: Story, pick: int) -> None:
+    action = _ran(story, pick).action
+    story.events.append(PurgeAsked("purge", action, story.at - TICK))
+    story.events.append(PurgeAnswered("purge", 0, 0, _last_order(story, action) - 1, story.at))
+
+
+def purged_what_was_to_come(story: Story, pick: int) -> None:
+    action = _ran(story, pick).action
+    story.events.append(PurgeAsked("purge", action, 1.0))
+    story.events.append(PurgeAnswered("purge", 0, 10**6, 1, 2.0))
 
 
 def timed_out(story: Story, pick: int) -> None:
@@ -172,6 +272,17 @@ TWISTS: Final[dict[Twist, Kind]] = {
     succeeded_before_the_run_ended: Kind.UNFOUNDED,
     cancelled_unasked: Kind.UNFOUNDED,
     timed_out: Kind.UNFOUNDED,
+    failed_by_nobody: Kind.UNFOUNDED,
+    completed_before_it_was_asked: Kind.UNFOUNDED,
+    completed_and_succeeded: Kind.OVERRULED,
+    completed_after_the_answer: Kind.OVERRULED,
+    purged_unasked: Kind.UNFOUNDED,
+    purged_in_its_run: Kind.MISPURGED,
+    purged_what_came_later: Kind.MISPURGED,
+    purged_fewer_than_it_says: Kind.MISPURGED,
+    purged_and_left_one: Kind.MISPURGED,
+    purged_without_meaning_all: Kind.MISPURGED,
+    purged_what_was_to_come: Kind.MISPURGED,
     run_of_nothing: Kind.PHANTOM,
     run_again: Kind.UNCAUSED_RERUN,
     overtaken_in_the_queue: Kind.ACCEPTANCE_ORDER,
