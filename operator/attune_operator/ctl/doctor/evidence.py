@@ -29,6 +29,11 @@ class Container:
     ended_at: datetime | None = None
     running_since: datetime | None = None
 
+    @property
+    def has_another_run(self) -> bool:
+        """Whether the run that ended is not the latest one: another has begun, or is about to."""
+        return self.restarts > 0 and (self.waiting is not None or self.running_since is not None)
+
 
 @dataclass(frozen=True, slots=True)
 class Pod:

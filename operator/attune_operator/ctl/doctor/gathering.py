@@ -9,7 +9,7 @@ from typing import Any, Final, TypeVar
 from attune_operator.ctl.doctor.evidence import Container, Evidence, Pod, Unread, Workload, deployment_of
 from attune_operator.ctl.doctor.executor_calls import Executor, ask_executor
 from attune_operator.ctl.doctor.objects import pod_of, quota_lines, selector_of, warnings_by_pod, workload_of
-from attune_operator.ctl.errors import ForbiddenError, NotFoundError
+from attune_operator.ctl.errors import CtlError, ForbiddenError, NotFoundError, UnreachableError
 from attune_operator.ctl.incident.redaction import redact_lines
 from attune_operator.ctl.kubernetes_api import Kubernetes
 from attune_operator.ctl.options import Place, Way
@@ -124,15 +124,16 @@ class _Gathering:
 
     async def _with_crash_log(self, key: ObjectKey, pod: Pod) -> Pod:
         crashed = next((each for each in pod.containers if not each.ready and each.exit_code not in (None, 0)), None)
-        return pod if crashed is None else replace(pod, log=await self._log(key, pod, crashed))
+        if crashed is None:
+            return pod
+        return replace(pod, log=await self._log(key, pod, crashed, previous=crashed.has_another_run))
 
     async def _with_log(self, key: ObjectKey, pod: Pod) -> Pod:
         running = next((each for each in reversed(pod.containers) if each.waiting is None), None)
         return pod if pod.log or running is None else replace(pod, log=await self._log(key, pod, running))
 
-    async def _log(self, key: ObjectKey, pod: Pod, container: Container) -> tuple[str, ...]:
-        """The last lines of a container: of the run that ended, where it has begun another one."""
-        previous = container.restarts > 0 and container.waiting is not None
+    async def _log(self, key: ObjectKey, pod: Pod, container: Container, *, previous: bool = False) -> tuple[str, ...]:
+        """The last lines of a container: of its latest run, or the one before it."""
         path = f"/api/v1/namespaces/{key.namespace}/pods/{pod.name}/log"
         query = [("container", container.name), ("tailLines", str(_LOG_LINES)), ("previous", str(previous).lower())]
         lines = self._lines(f"the log of Pod {key.namespace}/{pod.name}", path, query)
@@ -140,6 +141,11 @@ class _Gathering:
             return await self._may(f"get pods/log in namespace {key.namespace}", lines, ())
         except NotFoundError:
             return ()
+        except UnreachableError:
+            raise
+        except CtlError as error:
+            # A container that has just gone, or a node that does not answer: the rest is worth telling all the same.
+            return (f"it cannot be read: {error}",)
 
     async def _lines(self, what: str, path: str, query: Sequence[tuple[str, str]]) -> tuple[str, ...]:
         found = [line async for line in self._kubernetes.lines(what, path, query) if line.strip()]

@@ -3,6 +3,8 @@
 from datetime import UTC, datetime
 from typing import Any
 
+import pytest
+
 from attune_operator.ctl.doctor.objects import pod_of, quota_lines, selector_of, warnings_by_pod, workload_of
 
 CREATED = "2026-12-01T12:00:00Z"
@@ -88,3 +90,18 @@ def test_the_last_warnings_about_a_pod() -> None:
 
     events = [event(3), event(1), event(2), event(4, "Normal")]
     assert warnings_by_pod(events) == {"w-1": ["Event R: 2", "Event R: 3"]}
+
+
+@pytest.mark.parametrize(
+    ("state", "another"),
+    [
+        ({"waiting": {"reason": "CrashLoopBackOff"}}, True),
+        ({"running": {"startedAt": CREATED}}, True),
+        ({"terminated": {"exitCode": 1, "reason": "Error", "finishedAt": CREATED}}, False),
+    ],
+)
+def test_which_run_of_a_container_crashed(state: dict[str, Any], another: bool) -> None:
+    crashing = {**POD["status"]["containerStatuses"][0], "state": state}
+    pod = pod_of({**POD, "status": {**POD["status"], "containerStatuses": [crashing]}}, ())
+    assert pod is not None
+    assert (pod.containers[-1].exit_code, pod.containers[-1].has_another_run) == (1, another)
