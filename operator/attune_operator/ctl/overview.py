@@ -21,7 +21,7 @@ def overview(config: ExecutorConfig | None, problem: str | None) -> list[tuple[s
         return [*lines, ("ExecutorConfig", "no operator has looked at it yet")]
     limit = status.requests_per_minute
     lines += [
-        ("Executor", f"{shown(status.owner)}, epoch {shown(status.epoch)}, {shown(status.shards)} shards"),
+        ("Executor", f"{shown(status.owner)}, epoch {shown(status.epoch)}, shards {shown(status.shards)}"),
         ("Emergency mode", emergency_message(config)),
         ("API rate limit", "none" if limit is None else f"{limit} requests a minute"),
     ]

@@ -125,7 +125,7 @@ async def _collect(
             )
             archive.add("README.txt", text)
             missing = sum(outcome.problem is not None for outcome in collector.outcomes)
-        sys.stderr.write(f"{len(archive.sizes)} files; {missing} parts missing or not whole, see README.txt in it\n")
+        sys.stderr.write(f"{len(archive.sizes)} files; {missing} missing or not whole, see README.txt in it\n")
 
 
 async def _diagnosis(archive: Archive, kubernetes: Kubernetes, place: Place, way: Way, names: Sequence[str]) -> None:
