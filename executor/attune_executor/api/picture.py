@@ -8,19 +8,17 @@ from attune_executor.api import answers
 from attune_executor.domain.emergency import Emergency
 from attune_executor.domain.policy import Admission, QueuePolicy
 from attune_executor.domain.stats import QueueStats
-from attune_executor.domain.thresholds import ADD_WORKERS, AGE_NOTES, LENGTH_NOTES, RAISE_CONCURRENCY
+from attune_executor.domain.thresholds import ADD_WORKERS, AGE_NOTES, LENGTH_NOTES, RAISE_CONCURRENCY, STUCK_SECONDS
 from attune_executor.domain.waiting_time import estimated_wait_seconds
 from attune_executor.engine.views import EngineHealth, PoolSize
 
 Row = Mapping[str, Any]
 
-STALE_SECONDS: Final = 600
-"""The runbook's "Last Updated > 10 min" of a queue with something to do: it does not progress."""
 THRESHOLDS: Final = {
     "length": [[above, severity.name.lower(), note] for above, severity, note in LENGTH_NOTES],
     "age_seconds": [[above, severity.name.lower(), note] for above, severity, note in AGE_NOTES],
     "at_limit": {ADD_WORKERS: RAISE_CONCURRENCY},
-    "stale_seconds": STALE_SECONDS,
+    "stale_seconds": STUCK_SECONDS,
 }
 """So that a page which lets time pass marks the queues as everything else does."""
 

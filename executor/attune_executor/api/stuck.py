@@ -10,6 +10,7 @@ from attune_executor.api.errors import ErrorBody, unknown_action
 from attune_executor.api.executions import EXECUTIONS
 from attune_executor.api.service import ExecutionService
 from attune_executor.domain.stuck import StuckQuery
+from attune_executor.domain.thresholds import STUCK_SECONDS
 from attune_executor.ports.authorization import Verb
 
 _MAX_LIMIT: Final = 500
@@ -39,7 +40,7 @@ def stuck_router(service: ExecutionService, guard: Guard) -> APIRouter:
         request: Request,
         minutes: Annotated[
             float, Query(ge=0, le=_LONGEST_MINUTES, allow_inf_nan=False, description="For how long.")
-        ] = 10,
+        ] = STUCK_SECONDS // 60,
         action_ref: Annotated[str | None, Query(description="Only those of this action.")] = None,
         limit: Annotated[int, Query(ge=1, le=_MAX_LIMIT, description="Most entries of the answer.")] = 100,
     ) -> dict[str, Any]:

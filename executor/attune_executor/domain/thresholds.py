@@ -27,3 +27,5 @@ AGE_NOTES: Final = (
     (600, Severity.WARNING, "oldest over 10 min: check workers"),
 )
 """The same for the seconds that the head of the queue has waited."""
+STUCK_SECONDS: Final = 600
+"""The runbook's "Last Updated > 10 min": nothing has moved for so long where there is something to do."""

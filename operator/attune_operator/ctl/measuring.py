@@ -19,6 +19,7 @@ from attune_operator.ctl.options import Place, Printing, Way, takes
 from attune_operator.ctl.output import Output, say, show, show_document
 from attune_operator.ctl.resources import chosen, read_policies
 from attune_operator.ctl.throughput import busiest, from_statuses, throughput_grid, traffic
+from attune_operator.resources import ActionQueuePolicy
 
 THROUGHPUT: Final = "/api/v1/throughput"
 GROWTH: Final = "/api/v1/growth"
@@ -47,7 +48,7 @@ def throughput(
     The counts of the last five minutes include the present minute so far. Where the executor does not answer, the
     totals are those of the policies' statuses.
     """
-    found = asyncio.run(measure_throughput(place, way, names or []))
+    found = asyncio.run(_measure(place, way, names or []))
     actions = busiest(found.actions, limit)
     if not printing.output.for_people:
         show_document({"problem": found.problem, "actions": actions}, printing.output)
@@ -64,19 +65,25 @@ def throughput(
             say(line)
 
 
-async def measure_throughput(place: Place, way: Way, names: Sequence[str]) -> Measured:
-    """The throughput of the policies that are named, or of all."""
+async def _measure(place: Place, way: Way, names: Sequence[str]) -> Measured:
     async with Kubernetes.connect(place.context) as kubernetes:
         policies = chosen(await read_policies(kubernetes, place.policies), names)
-        refs = {policy.spec.action_ref for policy in policies}
-        try:
-            async with ExecutorApi.connect(kubernetes, place, way) as executor:
-                # Whoever may look at one action alone names it.
-                queries: list[dict[str, Any]] = [{"action_ref": ref} for ref in sorted(refs)] if names else [{}]
-                answers = [await executor.get(f"{THROUGHPUT}?{urlencode(query)}") for query in queries]
-        except CtlError as error:
-            return Measured(from_statuses(policies, datetime.now(UTC)), str(error))
-        return Measured([entry for answer in answers for entry in answer if entry["action_ref"] in refs], None)
+        # Whoever may look at one action alone names it.
+        return await measure_throughput(kubernetes, place, way, policies, one_by_one=bool(names))
+
+
+async def measure_throughput(
+    kubernetes: Kubernetes, place: Place, way: Way, policies: Sequence[ActionQueuePolicy], *, one_by_one: bool = False
+) -> Measured:
+    """The throughput of these policies; ``one_by_one`` asks for no more than each of their actions."""
+    refs = {policy.spec.action_ref for policy in policies}
+    try:
+        async with ExecutorApi.connect(kubernetes, place, way) as executor:
+            queries: list[dict[str, Any]] = [{"action_ref": ref} for ref in sorted(refs)] if one_by_one else [{}]
+            answers = [await executor.get(f"{THROUGHPUT}?{urlencode(query)}") for query in queries]
+    except CtlError as error:
+        return Measured(from_statuses(policies, datetime.now(UTC)), str(error))
+    return Measured([entry for answer in answers for entry in answer if entry["action_ref"] in refs], None)
 
 
 @takes(Place, Way, Printing)

@@ -14,7 +14,7 @@ from attune_operator.ctl.growth import Trend, days_grid, planned, trend
 from attune_operator.ctl.kubernetes_api import Kubernetes
 from attune_operator.ctl.maintenance import maintenance_grid
 from attune_operator.ctl.maintenance_commands import read_tasks
-from attune_operator.ctl.measuring import THROUGHPUT, days_path, measure_throughput
+from attune_operator.ctl.measuring import THROUGHPUT, Measured, days_path, measure_throughput
 from attune_operator.ctl.options import Place, Printing, Way, takes
 from attune_operator.ctl.output import Grid, Output, say, show, show_document
 from attune_operator.ctl.queues import Queue, duration, longest_first, queue_grid, queue_of, shown
@@ -62,9 +62,10 @@ def report(
 
 def _daily(place: Place, way: Way, output: Output, limit: int) -> None:
     now = datetime.now(UTC)
-    active = [queue for queue in asyncio.run(_all_queues(place, now)) if queue.queue_length or queue.active_count]
+    policies, volume = asyncio.run(_look_around(place, way))
+    queues = longest_first([queue_of(policy, now) for policy in policies])
+    active = [queue for queue in queues if queue.queue_length or queue.active_count]
     stuck = unchanged(active, now)
-    volume = asyncio.run(measure_throughput(place, way, []))
     top = busiest(volume.actions, limit)
     document = {
         "active": [queue.document() for queue in active],
@@ -145,9 +146,10 @@ def plan(policy: ActionQueuePolicy, line: Trend | None, weeks: int) -> Json:
     }
 
 
-async def _all_queues(place: Place, now: datetime) -> list[Queue]:
+async def _look_around(place: Place, way: Way) -> tuple[Sequence[ActionQueuePolicy], Measured]:
     async with Kubernetes.connect(place.context) as kubernetes:
-        return longest_first([queue_of(policy, now) for policy in await read_policies(kubernetes, place.policies)])
+        policies = await read_policies(kubernetes, place.policies)
+        return policies, await measure_throughput(kubernetes, place, way, policies)
 
 
 def _unchanged_grid(queues: Sequence[Queue], now: datetime) -> Grid:

@@ -10,6 +10,7 @@ from urllib.parse import urlencode
 
 import typer
 
+from attune_executor.domain.thresholds import STUCK_SECONDS
 from attune_operator.ctl.errors import CtlError
 from attune_operator.ctl.execution_commands import EXECUTIONS
 from attune_operator.ctl.executor_api import ExecutorApi, Json
@@ -56,7 +57,7 @@ def stuck(
     names: Names = None,
     minutes: Annotated[
         float, typer.Option(min=0, max=527_040, help="For how long nothing has happened, at least.")
-    ] = 10,
+    ] = STUCK_SECONDS // 60,
 ) -> None:
     """Show what does not move: queues first, then executions, each with the command that mends it.
 

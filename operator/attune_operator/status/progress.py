@@ -1,13 +1,9 @@
 """Whether a queue that has work moves: the runbook's "Stuck Queues (Not Progressing)", and what excuses it."""
 
-from typing import Final
-
 from attune_executor.domain.policy import Admission
+from attune_executor.domain.thresholds import STUCK_SECONDS
 from attune_operator.resources import ActionQueuePolicySpec
 from attune_operator.status.verdict import Verdict, fails, holds
-
-STUCK_SECONDS: Final = 600
-"""The runbook's "Last Updated > 10 min"; while something runs that may take longer, as long as that."""
 
 
 def stuck(
@@ -24,7 +20,7 @@ def stuck(
         queue_length: executions that wait.
         active_count: executions that hold a slot.
         still_seconds: since anything in the queue last changed.
-        patience_seconds: how long it may stand still without an excuse.
+        patience_seconds: how long it may stand still without an excuse; what runs and may take longer is one.
     """
     if queue_length == 0 and active_count == 0:
         return fails("Empty", "nothing waits and nothing runs")

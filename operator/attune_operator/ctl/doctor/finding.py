@@ -4,10 +4,9 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any
 
+from attune_executor.domain.thresholds import AGE_NOTES, LENGTH_NOTES, STUCK_SECONDS
 from attune_operator.ctl.doctor.catalogue import CHECKS
-from attune_operator.ctl.queues import AGE_NOTES, LENGTH_NOTES
 from attune_operator.resources import ActionQueuePolicy
-from attune_operator.status.progress import STUCK_SECONDS
 
 
 class Severity(IntEnum):

@@ -2,12 +2,13 @@
 
 from collections.abc import Iterator
 
+from attune_executor.domain.thresholds import STUCK_SECONDS
 from attune_operator.ctl.doctor.conditions import holds, message
 from attune_operator.ctl.doctor.evidence import Evidence
 from attune_operator.ctl.doctor.finding import Finding, Remedy, Severity, Thresholds, keys
 from attune_operator.ctl.queues import duration
 from attune_operator.resources import ActionQueuePolicy, ConditionStatus, ConditionType
-from attune_operator.status.progress import STUCK_SECONDS, stuck
+from attune_operator.status.progress import stuck
 
 
 def queues_move(evidence: Evidence, thresholds: Thresholds) -> Iterator[Finding]:

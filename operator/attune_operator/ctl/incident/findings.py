@@ -4,7 +4,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-STUCK_AFTER: Final = timedelta(minutes=10)
+from attune_executor.domain.thresholds import STUCK_SECONDS
+
+STUCK_AFTER: Final = timedelta(seconds=STUCK_SECONDS)
 """The runbook's: an open execution whose row has not changed for so long."""
 COLUMNS: Final = ("id", "action", "status", "created", "started_at", "updated", "attempt", "worker")
 """The runbook's `SELECT id, action, status, created, updated`, and what else tells who ran it when."""
