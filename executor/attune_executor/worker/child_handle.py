@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import select
 import signal
 import socket
 import sys
@@ -31,8 +32,16 @@ class Child:
 
     @property
     def alive(self) -> bool:
-        """Whether it has not ended."""
-        return self._process is not None and self._process.returncode is None
+        """Whether it has not ended.
+
+        Its end of the socket is asked, as the kernel closes that before anybody can see the process gone; the exit
+        code arrives some turns of the loop later.
+        """
+        if self._process is None or self._process.returncode is not None or self._writer is None:
+            return False
+        connection = select.poll()
+        connection.register(self._writer.get_extra_info("socket"), 0)
+        return not connection.poll(0)
 
     async def ready(self, hello: bytes) -> None:
         """Start it unless it runs, and wait until it can run actions."""
@@ -93,7 +102,7 @@ class Child:
 
     async def retire(self) -> None:
         """Kill it if it is still there: one that ended a while ago may have left its number to another."""
-        if self.alive:
+        if self._process is not None and self._process.returncode is None:
             await self.kill()
         else:
             await self._gone()
