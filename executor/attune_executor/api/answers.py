@@ -6,6 +6,7 @@ from typing import Any
 import orjson
 from pydantic import BaseModel, Field
 
+from attune_executor.api import fields
 from attune_executor.domain.stats import QueueStats
 from attune_executor.domain.stuck import StuckExecution as StuckOne
 from attune_executor.engine.views import ExecutionView
@@ -15,55 +16,59 @@ from attune_executor.ports import history
 class Execution(BaseModel):
     """One execution."""
 
-    id: int
-    action_id: int
-    action_ref: str
-    status: str
-    parameters: dict[str, Any]
-    result: Any
-    attempt: int = Field(description="How often it was dispatched.")
-    worker: str | None
-    created: datetime
-    started_at: datetime | None
-    updated: datetime
-    queue_position: int | None = Field(description="While it waits: its place in the queue, from 1.")
-    estimated_start: datetime | None = Field(description="While it waits, once run times are known.")
+    id: fields.ExecutionId
+    action_id: fields.ActionId
+    action_ref: fields.ActionRef
+    status: fields.Status
+    parameters: dict[str, Any] = Field(description="As they were submitted.")
+    result: Any = Field(description='Any JSON that the action returned, or `{"error": …}`; null until it has ended.')
+    attempt: fields.Attempt
+    worker: fields.RunningWorker
+    created: fields.Created
+    started_at: fields.StartedAt
+    updated: fields.Updated
+    queue_position: int | None = Field(
+        description="While it waits: its place in its line, from 1 at the head; otherwise null."
+    )
+    estimated_start: datetime | None = Field(
+        description="When it is expected to start: while it waits, once run times are known; otherwise null."
+    )
 
 
 class ExecutionAnswer(BaseModel):
     """One execution."""
 
-    data: Execution
+    data: Execution = Field(description="The execution as it is now.")
 
 
 class ListedExecution(BaseModel):
     """One execution without its parameters and its result."""
 
-    id: int
-    action_id: int
-    action_ref: str
-    status: str
-    attempt: int = Field(description="How often it was dispatched.")
-    worker: str | None
-    created: datetime
-    started_at: datetime | None
-    updated: datetime
+    id: fields.ExecutionId
+    action_id: fields.ActionId
+    action_ref: fields.ActionRef
+    status: fields.Status
+    attempt: fields.Attempt
+    worker: fields.RunningWorker
+    created: fields.Created
+    started_at: fields.StartedAt
+    updated: fields.Updated
 
 
 class ExecutionsAnswer(BaseModel):
     """A page of executions."""
 
-    data: list[ListedExecution]
+    data: list[ListedExecution] = Field(description="The page, in the order that was asked for.")
     next: int | None = Field(description="`after` for the next page; null on the last one.")
 
 
 class StuckExecution(BaseModel):
     """An execution that holds a slot, and of which nothing was heard for long."""
 
-    id: int
-    action_ref: str
-    status: str = Field(description="scheduled where no worker has said that it runs, else running")
-    attempt: int = Field(description="How often it was dispatched.")
+    id: fields.ExecutionId
+    action_ref: fields.ActionRef
+    status: str = Field(description="scheduled where no worker has said that it runs, else running.")
+    attempt: fields.Attempt
     pool: str = Field(description="The worker pool that it was dispatched to.")
     worker: str | None = Field(description="Who runs it or has it at hand; null where nobody is known to.")
     since: datetime = Field(description="When it was dispatched, or began to run.")
@@ -76,13 +81,13 @@ class StuckExecution(BaseModel):
 class StuckAnswer(BaseModel):
     """Executions that are stuck, the oldest first."""
 
-    data: list[StuckExecution]
+    data: list[StuckExecution] = Field(description="At most `limit` of them; none where nothing is stuck.")
 
 
 class Purged(BaseModel):
     """What a purge came to."""
 
-    action_ref: str
+    action_ref: fields.ActionRef
     cancelled: int = Field(description="Executions that will not run.")
     remaining: int = Field(description="How many of those that were meant wait still: go on with `up_to`.")
     up_to: int = Field(description="The queue order of the last that was meant.")
@@ -91,34 +96,36 @@ class Purged(BaseModel):
 class PurgedAnswer(BaseModel):
     """What a purge came to."""
 
-    data: Purged
+    data: Purged = Field(description="What it came to.")
 
 
 class Queue(BaseModel):
     """One action's queue: the runbook's statistics."""
 
-    action_id: int
-    action_ref: str
-    queue_length: int = Field(description="Executions that wait.")
-    active_count: int = Field(description="Executions dispatched and not finished.")
-    max_concurrent: int = Field(description="The limit on active executions.")
-    oldest_enqueued_at: datetime | None = Field(description="When the head of the queue was accepted.")
-    total_enqueued: int
-    total_completed: int
-    total_rejected: int
+    action_id: fields.ActionId
+    action_ref: fields.ActionRef
+    queue_length: fields.Waiting
+    active_count: fields.Active
+    max_concurrent: int = Field(description="The limit on active executions in force; with `group_by`, each group's.")
+    oldest_enqueued_at: datetime | None = Field(
+        description="When the head of the queue was accepted; null where none waits."
+    )
+    total_enqueued: fields.TotalEnqueued
+    total_completed: fields.TotalCompleted
+    total_rejected: int = Field(description="Requests refused since the action was first known.")
     last_updated: datetime = Field(description="When anything in the queue last changed.")
 
 
 class QueueAnswer(BaseModel):
     """One queue."""
 
-    data: Queue
+    data: Queue = Field(description="The queue as it is now.")
 
 
 class QueuesAnswer(BaseModel):
     """Every queue."""
 
-    data: list[Queue]
+    data: list[Queue] = Field(description="All that are known, by the name of their action.")
 
 
 def queue(stats: QueueStats) -> dict[str, Any]:

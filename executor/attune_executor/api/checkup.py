@@ -7,6 +7,7 @@ from typing import Final, TypeAlias
 from fastapi import APIRouter, Request
 from pydantic import BaseModel, Field
 
+from attune_executor.api import fields
 from attune_executor.api.access import Guard
 from attune_executor.domain.admission import Closure
 from attune_executor.domain.standing import Standing, WaitsFor
@@ -32,38 +33,40 @@ class Component(BaseModel):
 class BrokerQueue(BaseModel):
     """A queue at the broker."""
 
-    name: str
+    name: str = Field(description="As the broker has it.")
     messages: int = Field(description="That wait in it; those that a consumer has and has not acknowledged aside.")
-    consumers: int
+    consumers: int = Field(description="How many take its messages: executors, or the workers of a pool.")
 
 
 class Worker(BaseModel):
     """A worker as it last announced itself."""
 
-    name: str
-    slots: int
+    name: str = Field(description="Unique among all workers; on a cluster the name of its pod.")
+    slots: int = Field(description="Executions that it runs at a time.")
     held: int = Field(description="Executions that it has.")
-    draining: bool
-    unanswered_roll_calls: int = Field(description="Since its last heartbeat; after more than three it is lost.")
+    draining: bool = Field(description="Whether it finishes what it has and takes no more.")
+    unanswered_roll_calls: int = Field(
+        description="Roll calls since its last heartbeat; after more than three it is lost."
+    )
 
 
 class Pool(BaseModel):
     """A worker pool; lost workers are not in it."""
 
-    name: str
-    slots: int
-    idle_slots: int
+    name: str = Field(description="As its policies name it; on a cluster after its Deployment.")
+    slots: int = Field(description="Executions that its workers run at a time, all together.")
+    idle_slots: int = Field(description="Of those, the slots that nothing occupies.")
     in_flight: int = Field(description="Executions dispatched to the pool and not finished.")
-    workers: list[Worker]
+    workers: list[Worker] = Field(description="Those that answer the roll calls.")
 
 
 class ActionStanding(BaseModel):
     """How one action's queue stands."""
 
-    action_ref: str
-    pool: str
-    queue_length: int
-    active_count: int
+    action_ref: fields.ActionRef
+    pool: str = Field(description="The worker pool that runs it.")
+    queue_length: fields.Waiting
+    active_count: fields.Active
     waits_for: WaitsFor | None = Field(description="What the head of the queue waits for; null where none waits.")
     goes_on_at: datetime | None = Field(description="When the rate limit lets the head go, if it is what holds it.")
     closed_by: Closure | None = Field(description="Why new executions are refused; null where they are taken.")
@@ -72,15 +75,17 @@ class ActionStanding(BaseModel):
 class Shard(BaseModel):
     """One shard of this executor."""
 
-    shard: int
-    serving: bool
-    detail: str
-    last_turn_age_seconds: float
-    roll_call_seconds: float = Field(description="Between two roll calls.")
-    components: list[Component]
-    queues: list[BrokerQueue] | None = Field(description="Those of reports first; null while the broker is away.")
-    pools: list[Pool]
-    actions: list[ActionStanding]
+    shard: int = Field(description="Its number, from 0.")
+    serving: bool = Field(description="Whether its turns are committed.")
+    detail: str = Field(description="Why, or why not, for people.")
+    last_turn_age_seconds: float = Field(description="Seconds since its last turn, idle ones included.")
+    roll_call_seconds: float = Field(description="Seconds between two roll calls.")
+    components: list[Component] = Field(description="Database, broker, and what works for the shard beside its turns.")
+    queues: list[BrokerQueue] | None = Field(
+        description="Its queues at the broker, those of reports first; null while the broker is away."
+    )
+    pools: list[Pool] = Field(description="The worker pools, as its share of their executions sees them.")
+    actions: list[ActionStanding] = Field(description="Every action, by its name, as its share of the queue stands.")
 
 
 class Health(BaseModel):
@@ -88,13 +93,13 @@ class Health(BaseModel):
 
     shard_count: int = Field(description="Shards of all executors together.")
     fifo_violations: int = Field(description="Found since this executor started; anything but 0 is a bug.")
-    shards: list[Shard]
+    shards: list[Shard] = Field(description="Those that this executor owns, by their number.")
 
 
 class HealthAnswer(BaseModel):
     """The executor's health."""
 
-    data: Health
+    data: Health = Field(description="What the executor that was asked knows.")
 
 
 async def examine_nothing() -> checkup.ExecutorCheckup:

@@ -45,7 +45,7 @@ class FailedByHand(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    status: Literal["failed"] = "failed"
+    status: Literal["failed"] = Field(default="failed", description="That it failed.")
     error: str = Field(
         default=FORCED_ERROR,
         min_length=1,
@@ -60,8 +60,8 @@ class SucceededByHand(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    status: Literal["succeeded"]
-    result: Any = Field(default=None, description="Its result.")
+    status: Literal["succeeded"] = Field(description="That it succeeded.")
+    result: Any = Field(default=None, description="Its result, any JSON.")
 
 
 _decoder: Final = json.Decoder(_Completion)

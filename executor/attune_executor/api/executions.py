@@ -19,7 +19,9 @@ from attune_executor.engine.views import ExecutionView
 from attune_executor.ports.authorization import Verb
 
 EXECUTIONS: Final = "/api/v1/executions"
-ExecutionId: TypeAlias = Annotated[int, Path(ge=1, le=2**63 - 1)]
+ExecutionId: TypeAlias = Annotated[
+    int, Path(ge=1, le=2**63 - 1, description="Its id, from the answer to its submission.")
+]
 _REFUSED: Final[dict[int | str, dict[str, Any]]] = {
     404: {"description": "Unknown action: no policy declares it", "model": ErrorBody | outcomes.RefusedMany},
     409: {"description": "The action takes no executions now", "model": ErrorBody | outcomes.RefusedMany},
@@ -60,7 +62,12 @@ def executions_router(service: ExecutionService, guard: Guard, max_batch: int) -
         },
         openapi_extra=_BODY,
     )
-    async def submit(request: Request, idempotency_key: Annotated[str | None, Header()] = None) -> Response:
+    async def submit(
+        request: Request,
+        idempotency_key: Annotated[
+            str | None, Header(description="Of a single execution: the `idempotency_key` that its body does not have.")
+        ] = None,
+    ) -> Response:
         requests, many = read_submission(await request.body(), idempotency_key, max_batch)
         await guard.require(request, Verb.CREATE, (item.action_ref for item in requests))
         results = await service.submit(requests)

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Final
 from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, Field
 
+from attune_executor.api import fields
 from attune_executor.api.access import Guard
 from attune_executor.api.answers import moment
 from attune_executor.api.errors import ErrorBody, unavailable, unknown_action
@@ -34,46 +35,52 @@ _NEAREST_SECONDS: Final = 60
 class Day(BaseModel):
     """Executions that were accepted on one day, by UTC."""
 
-    day: date
-    executions: int
-    succeeded: int
-    failed: int
-    other: int = Field(description="Cancelled or timed out.")
+    day: date = Field(description="The day, by UTC.")
+    executions: int = Field(description="Executions accepted on it.")
+    succeeded: int = Field(description="Of those, how many succeeded.")
+    failed: int = Field(description="How many failed.")
+    other: int = Field(description="How many were cancelled or timed out.")
     unfinished: int = Field(description="Had not ended when they were counted, at 03:00 UTC of the next day.")
     average_duration_seconds: float | None = Field(
-        description="From acceptance to end of those that succeeded, as the runbook measures it."
+        description="Mean seconds from acceptance to end of those that succeeded, as in the runbook; null of none."
     )
-    average_run_seconds: float | None = Field(description="Run time of those that ran.")
+    average_run_seconds: float | None = Field(description="Mean run time in seconds of those that ran; null of none.")
 
 
 class SoFar(BaseModel):
     """Executions that are in no day yet."""
 
     since: date | None = Field(description="The first day that is not counted yet; null before the first count.")
-    executions: int
+    executions: int = Field(description="Executions accepted since then.")
 
 
 class Days(BaseModel):
     """Growth by day."""
 
     days: list[Day] = Field(description="Days that are over and counted, the latest last; none is left out.")
-    so_far: SoFar
+    so_far: SoFar = Field(description="What came since those days.")
 
 
 class GrowthAnswer(BaseModel):
     """Growth by day."""
 
-    data: Days
+    data: Days = Field(description="The days that were asked for.")
 
 
 class QueueNow(BaseModel):
     """How one queue grew."""
 
-    action_ref: str
-    queue_now: int
-    queue_5min_ago: int | None = Field(description="Null where there is no snapshot.")
-    growth: int | None
-    new_requests: int | None = Field(description="Null also where the queue was empty and idle then.")
+    action_ref: fields.ActionRef
+    queue_now: int = Field(description="Executions that wait now.")
+    queue_5min_ago: int | None = Field(
+        description="Executions that waited at the time of the snapshot; null where there is none."
+    )
+    growth: int | None = Field(
+        description="How many more wait now; negative where fewer do; null where there is no snapshot."
+    )
+    new_requests: int | None = Field(
+        description="Executions accepted since the snapshot; null also where the queue was empty and idle then."
+    )
 
 
 class QueueGrowths(BaseModel):
@@ -88,7 +95,7 @@ class QueueGrowths(BaseModel):
 class QueueGrowthAnswer(BaseModel):
     """How the queues grew."""
 
-    data: QueueGrowths
+    data: QueueGrowths = Field(description="The queues now, beside the snapshot.")
 
 
 class AbsentGrowth:

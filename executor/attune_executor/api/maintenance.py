@@ -2,9 +2,9 @@
 
 from datetime import datetime
 from http import HTTPStatus
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Path, Request
 from pydantic import BaseModel, Field
 
 from attune_executor.api.access import Guard
@@ -20,22 +20,24 @@ MAINTENANCE: Final = "/api/v1/maintenance"
 class Run(BaseModel):
     """A completed run of a task."""
 
-    started_at: datetime
-    seconds: float
+    started_at: datetime = Field(description="When it began.")
+    seconds: float = Field(description="How long it took.")
     rows: int = Field(description="Rows that it wrote or deleted.")
 
 
 class MaintenanceTask(BaseModel):
     """How a task stands."""
 
-    task: str
+    task: str = Field(description="Its name, by which it is run.")
     purpose: str = Field(description="What it does.")
     schedule: str = Field(description="When it is done, for people.")
-    every_seconds: int
+    every_seconds: int = Field(description="Seconds from one run to the next.")
     enabled: bool = Field(description="False: a setting has it never done.")
     switch: str | None = Field(description="The setting that switches it on and off; null where none does.")
     last_run: Run | None = Field(description="The last completed run, by whichever executor; null before the first.")
-    due_at: datetime | None = Field(description="When the next one begins.")
+    due_at: datetime | None = Field(
+        description="When the next one begins; past while it is overdue, null until that is known."
+    )
     running: bool = Field(description="Whether one is under way, or about to begin.")
     failure: str | None = Field(description="Why the latest attempt failed; null after a success.")
     failures: int = Field(description="Attempts that failed since this executor does the maintenance.")
@@ -44,13 +46,13 @@ class MaintenanceTask(BaseModel):
 class TaskAnswer(BaseModel):
     """One task."""
 
-    data: MaintenanceTask
+    data: MaintenanceTask = Field(description="How it stands now that a run is asked for.")
 
 
 class TasksAnswer(BaseModel):
     """Every task."""
 
-    data: list[MaintenanceTask]
+    data: list[MaintenanceTask] = Field(description="The tasks, each as it stands.")
 
 
 def maintenance_router(service: ExecutionService, guard: Guard) -> APIRouter:
@@ -73,7 +75,9 @@ def maintenance_router(service: ExecutionService, guard: Guard) -> APIRouter:
             413: {"description": "Body too large", "model": ErrorBody},
         },
     )
-    async def run(request: Request, task: str) -> dict[str, Any]:
+    async def run(
+        request: Request, task: Annotated[str, Path(description="Its name, as `GET /api/v1/maintenance` lists it.")]
+    ) -> dict[str, Any]:
         await guard.require(request, Verb.DELETE, [None])
         if task not in set(Task):
             known = [each.value for each in Task]

@@ -47,16 +47,33 @@ class QueueCollector(Collector):
             stats,
             lambda queue: 0 if queue.oldest_enqueued_at is None else max(0, now - queue.oldest_enqueued_at),
         )
-        yield _counter("attune_executions_enqueued", "Executions accepted.", stats, lambda queue: queue.total_enqueued)
         yield _counter(
-            "attune_executions_completed", "Executions finished.", stats, lambda queue: queue.total_completed
+            "attune_executions_enqueued",
+            "Executions accepted since the action was first known.",
+            stats,
+            lambda queue: queue.total_enqueued,
         )
-        yield _counter("attune_executions_rejected", "Requests refused.", stats, lambda queue: queue.total_rejected)
+        yield _counter(
+            "attune_executions_completed",
+            "Executions finished since the action was first known, in any way.",
+            stats,
+            lambda queue: queue.total_completed,
+        )
+        yield _counter(
+            "attune_executions_rejected",
+            "Requests refused since the action was first known.",
+            stats,
+            lambda queue: queue.total_rejected,
+        )
         yield GaugeMetricFamily("attune_engine_serving", "1 while turns are committed.", value=health.serving)
         yield GaugeMetricFamily(
-            "attune_engine_last_turn_age_seconds", "Since the last commit.", value=health.last_turn_age_seconds
+            "attune_engine_last_turn_age_seconds",
+            "Seconds since the last commit of a turn, idle ones included.",
+            value=health.last_turn_age_seconds,
         )
-        yield GaugeMetricFamily("attune_broker_connected", "1 while connected.", value=health.broker_connected)
+        yield GaugeMetricFamily(
+            "attune_broker_connected", "1 while connected to the message broker.", value=health.broker_connected
+        )
 
 
 def metrics_registry(service: ExecutionService, collectors: Iterable[Collector] = ()) -> CollectorRegistry:

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from pydantic import BaseModel, Field
 
+from attune_executor.api import fields
 from attune_executor.api.errors import ErrorBody
 from attune_executor.domain.submission import Receipt, Refusal, RefusalCode
 
@@ -19,9 +20,9 @@ _STATUS: Final = {
 class AcceptedExecution(BaseModel):
     """An execution that was accepted and is durable."""
 
-    id: int
-    action_ref: str
-    status: str = Field(description="requested while it waits, scheduled once it is on its way to a worker")
+    id: fields.ExecutionId
+    action_ref: fields.ActionRef
+    status: str = Field(description="requested while it waits, scheduled once it is on its way to a worker.")
     queue_position: int = Field(description="Its place in the queue, from 1 at the head; 0 once it has left it.")
     duplicate: bool = Field(description="Whether the idempotency key had been accepted before.")
 
@@ -29,19 +30,19 @@ class AcceptedExecution(BaseModel):
 class AcceptedOne(BaseModel):
     """The answer to a single execution."""
 
-    data: AcceptedExecution
+    data: AcceptedExecution = Field(description="The execution that was accepted.")
 
 
 class AcceptedMany(BaseModel):
     """The answer to a batch: an outcome for each execution, in order. An outcome with `code` was refused."""
 
-    data: list[AcceptedExecution | ErrorBody]
+    data: list[AcceptedExecution | ErrorBody] = Field(description="As many as were submitted.")
 
 
 class RefusedMany(ErrorBody):
     """The answer to a batch of which all was refused for the same reason: `data` has an outcome for each."""
 
-    data: list[ErrorBody]
+    data: list[ErrorBody] = Field(description="As many as were submitted, in their order.")
 
 
 def status_of(refusal: Refusal) -> HTTPStatus:

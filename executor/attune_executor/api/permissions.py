@@ -17,13 +17,13 @@ class Permissions(BaseModel):
 
     caller: str = Field(description="As whoever issued the token knows them.")
     action_ref: str | None = Field(description="Whose executions are meant; null for every action's.")
-    verbs: list[Verb]
+    verbs: list[Verb] = Field(description="What they may do to those; none where they may do nothing.")
 
 
 class PermissionsAnswer(BaseModel):
     """What the caller may do."""
 
-    data: Permissions
+    data: Permissions = Field(description="The caller, and what they may do.")
 
 
 def permissions_router(guard: Guard) -> APIRouter:

@@ -8,7 +8,7 @@ from fastapi.openapi.constants import REF_PREFIX
 from msgspec import Meta, Struct, json
 from pydantic import BaseModel, ConfigDict, Field
 
-from attune_executor.api import answers
+from attune_executor.api import answers, fields
 from attune_executor.api.access import Guard
 from attune_executor.api.errors import ApiError, ErrorBody, unknown_action
 from attune_executor.api.json_body import JSON, decoded
@@ -69,7 +69,7 @@ def purging_router(service: ExecutionService, guard: Guard) -> APIRouter:
         },
         openapi_extra=_BODY,
     )
-    async def purge(request: Request, ref: str) -> dict[str, Any]:
+    async def purge(request: Request, ref: fields.ActionPath) -> dict[str, Any]:
         wanted = decoded(_decoder, await request.body())
         await guard.require(request, Verb.DELETE, [ref])
         outcome = await service.purge(PurgeOrder(ref, wanted.expected, wanted.up_to))

@@ -4,7 +4,7 @@ from typing import Any
 
 from fastapi import APIRouter, Request
 
-from attune_executor.api import answers
+from attune_executor.api import answers, fields
 from attune_executor.api.access import Guard
 from attune_executor.api.errors import ErrorBody, unknown_action
 from attune_executor.api.service import ExecutionService
@@ -21,7 +21,7 @@ def queues_router(service: ExecutionService, guard: Guard) -> APIRouter:
         response_model=answers.QueueAnswer,
         responses={404: {"description": "Unknown action", "model": ErrorBody}},
     )
-    async def queue_stats(request: Request, ref: str) -> dict[str, Any]:
+    async def queue_stats(request: Request, ref: fields.ActionPath) -> dict[str, Any]:
         await guard.require(request, Verb.GET, [ref])
         stats = service.stats_of(ref)
         if stats is None:

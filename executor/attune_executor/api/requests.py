@@ -45,7 +45,7 @@ class SubmissionOne(BaseModel):
         examples=["core.http.get"],
         json_schema_extra={"pattern": TEXT_PATTERN},
     )
-    parameters: dict[str, Any] = Field(default_factory=dict[str, Any], description="Its parameters.")
+    parameters: dict[str, Any] = Field(default_factory=dict[str, Any], description="What the action is given.")
     idempotency_key: str | None = Field(
         default=None,
         min_length=1,
@@ -60,7 +60,7 @@ class SubmissionMany(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    executions: list[SubmissionOne] = Field(min_length=1)
+    executions: list[SubmissionOne] = Field(min_length=1, description="Up to `api.max_batch` of them.")
 
 
 def read_submission(body: bytes, header_key: str | None, max_batch: int) -> tuple[list[ExecutionRequest], bool]:

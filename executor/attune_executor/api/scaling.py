@@ -20,20 +20,24 @@ _MAX_LIMIT: Final = 1000
 class ScalingDecision(BaseModel):
     """A decision that differed from the one before it."""
 
-    time: datetime
-    namespace: str
-    deployment: str
+    time: datetime = Field(description="When it was made.")
+    namespace: str = Field(description="The namespace of the workers.")
+    deployment: str = Field(description="Their Deployment.")
     desired: int = Field(description="Workers that the Deployment should have.")
     applied: bool = Field(description="Whether they were to be set: not in the modes Recommend and Off.")
-    reason: str
-    message: str
-    ledger: dict[str, Any] | None = Field(description="Every step, as in the status of the policies.")
+    reason: str = Field(
+        description="What decided, in one CamelCase word, as in `status.scaling.reason` of the policies."
+    )
+    message: str = Field(description="The decision in a sentence.")
+    ledger: dict[str, Any] | None = Field(
+        description="Every step, as in `status.scaling`; null where nothing could be measured."
+    )
 
 
 class ScalingDecisions(BaseModel):
     """Decisions, the newest first."""
 
-    data: list[ScalingDecision]
+    data: list[ScalingDecision] = Field(description="At most `limit` of them.")
 
 
 def scaling_router(history: ScalingHistory, guard: Guard) -> APIRouter:

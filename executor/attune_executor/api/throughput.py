@@ -7,6 +7,7 @@ from typing import Annotated, Any, Final
 from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, Field
 
+from attune_executor.api import fields
 from attune_executor.api.access import Guard
 from attune_executor.api.answers import moment
 from attune_executor.api.errors import ErrorBody, unknown_action
@@ -20,13 +21,15 @@ THROUGHPUT: Final = "/api/v1/throughput"
 class Counts(BaseModel):
     """What came and what ended in a stretch of time."""
 
-    accepted: int
-    succeeded: int
-    failed: int
-    cancelled: int
-    timeout: int
+    accepted: int = Field(description="Executions that were accepted.")
+    succeeded: int = Field(description="Executions that succeeded, whenever they were accepted.")
+    failed: int = Field(description="Executions that failed.")
+    cancelled: int = Field(description="Executions that were cancelled.")
+    timeout: int = Field(description="Executions that timed out, waiting or running.")
     elsewhere: int = Field(description="Ended or deleted by somebody's SQL, with whatever status.")
-    mean_seconds: float | None = Field(description="Mean run time of those that ended after they had run.")
+    mean_seconds: float | None = Field(
+        description="Mean run time in seconds of those that ended after they had run; null of none."
+    )
 
 
 class MinuteCounts(Counts):
@@ -38,11 +41,11 @@ class MinuteCounts(Counts):
 class ActionThroughput(BaseModel):
     """What came and what ended of one action."""
 
-    action_ref: str
-    total_enqueued: int
-    total_completed: int
+    action_ref: fields.ActionRef
+    total_enqueued: fields.TotalEnqueued
+    total_completed: fields.TotalCompleted
     pending: int = Field(description="Executions that wait or run.")
-    completion_pct: float | None = Field(description="Of 100 accepted executions, how many have ended.")
+    completion_pct: float | None = Field(description="Of 100 accepted executions, how many have ended; null of none.")
     since: datetime = Field(
         description="From when on the figures tell of everything: an hour ago, or when counting began. A new leader"
         " reads the last hour back from the newest executions of the database."
@@ -50,14 +53,14 @@ class ActionThroughput(BaseModel):
     last_5_minutes: Counts = Field(description="The five whole minutes before the present one, and that one so far.")
     last_hour: Counts = Field(description="The same of sixty.")
     minutes: list[MinuteCounts] | None = Field(
-        description="With `action_ref`: the minutes of the hour in which anything happened, the oldest first."
+        description="With `action_ref`: minutes of the hour in which anything happened, the oldest first; else null."
     )
 
 
 class ThroughputAnswer(BaseModel):
     """Actions by the number of executions that they ever accepted, the most first."""
 
-    data: list[ActionThroughput]
+    data: list[ActionThroughput] = Field(description="Every action, or the one that was asked for.")
 
 
 def throughput_router(service: ExecutionService, guard: Guard) -> APIRouter:

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, Field
 
-from attune_executor.api import answers
+from attune_executor.api import answers, fields
 from attune_executor.api.access import Guard
 from attune_executor.api.errors import ErrorBody, unavailable, unknown_action
 from attune_executor.api.live import LiveQueues, Watched
@@ -27,9 +27,9 @@ _MAX_LIMIT = 500
 class WaitingExecution(BaseModel):
     """One execution that waits."""
 
-    id: int
-    created: datetime
-    group: str | None = Field(description="Its line, where the policy has `group_by`.")
+    id: fields.ExecutionId
+    created: fields.Created
+    group: str | None = Field(description="Its line, by the values of the policy's `group_by`; null without one.")
     queue_position: int = Field(description="Its place in its line, from 1 at the head.")
     estimated_start: datetime | None = Field(
         description="Once run times are known here; null also while the queue is held or nobody works."
@@ -39,7 +39,7 @@ class WaitingExecution(BaseModel):
 class WaitingAnswer(BaseModel):
     """Those next to start, in the order of their acceptance."""
 
-    data: list[WaitingExecution]
+    data: list[WaitingExecution] = Field(description="At most `limit` of them, from the head on.")
 
 
 def waiting_router(history: ExecutionHistory, live: LiveQueues, guard: Guard) -> APIRouter:
@@ -58,7 +58,7 @@ def waiting_router(history: ExecutionHistory, live: LiveQueues, guard: Guard) ->
     )
     async def waiting(
         request: Request,
-        ref: str,
+        ref: fields.ActionPath,
         limit: Annotated[int, Query(ge=1, le=_MAX_LIMIT, description="Most entries, from the head on.")] = 50,
     ) -> dict[str, Any]:
         await guard.require(request, Verb.LIST, [ref])

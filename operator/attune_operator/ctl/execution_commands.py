@@ -46,7 +46,8 @@ def submit(
     way: Way,
     printing: Printing,
     action: Annotated[
-        str, typer.Argument(help="The action to run, such as core.http.get.", autocompletion=policy_names)
+        str,
+        typer.Argument(metavar="ACTION", help="The action to run, such as core.http.get.", autocompletion=policy_names),
     ],
     param: Annotated[
         list[str] | None,

@@ -23,7 +23,11 @@ def purge(
     printing: Printing,
     action: Annotated[
         str,
-        typer.Argument(help="The action whose queue is purged, such as core.http.get.", autocompletion=policy_names),
+        typer.Argument(
+            metavar="ACTION",
+            help="The action whose queue is purged, such as core.http.get.",
+            autocompletion=policy_names,
+        ),
     ],
     yes: Yes = False,
     dry_run: DryRun = False,

@@ -31,6 +31,23 @@ def reference() -> str:
     return text
 
 
+def without_meaning() -> list[str]:
+    """Parameters, objects and fields of objects that say nothing of themselves."""
+    found = [
+        f"{method.upper()} {path}: {each['name']}"
+        for path, item in cast("dict[str, Schema]", openapi()["paths"]).items()
+        for method, operation in item.items()
+        for each in _shown_parameters(operation)
+        if not _meaning(each)
+    ]
+    for name, schema in cast("dict[str, Schema]", openapi()["components"]["schemas"]).items():
+        found += [] if schema.get("description") else [name]
+        found += [
+            f"{name}.{field}" for field, node in schema.get("properties", {}).items() if not node.get("description")
+        ]
+    return found
+
+
 def _requests() -> Iterator[str]:
     """Every request: what it is for, its parameters, and what it is answered."""
     operations = [
@@ -50,7 +67,7 @@ def _requests() -> Iterator[str]:
             yield from (" ".join(description.split()), "")
         if body := operation.get("requestBody"):
             yield from (f"Body: {_of(body['content']['application/json']['schema'])}.", "")
-        if parameters := [_parameter(each) for each in operation.get("parameters", ()) if each["name"] != "accept"]:
+        if parameters := [_parameter(each) for each in _shown_parameters(operation)]:
             yield from ("| parameter | in | type | default | meaning |", "|---|---|---|---|---|", *parameters, "")
         yield from ("| answer | when | body |", "|---|---|---|")
         yield from (_answer(code, each) for code, each in sorted(operation["responses"].items()))
@@ -80,8 +97,16 @@ def _parameter(parameter: Schema) -> str:
     schema = parameter["schema"]
     default = schema.get("default")
     shown = "required" if parameter.get("required") else "" if default is None else f"`{default}`"
-    meaning = _cell(str(parameter.get("description") or schema.get("description") or ""))
-    return f"| `{parameter['name']}` | {parameter['in']} | {_of(schema)} | {shown} | {meaning} |"
+    return f"| `{parameter['name']}` | {parameter['in']} | {_of(schema)} | {shown} | {_cell(_meaning(parameter))} |"
+
+
+def _shown_parameters(operation: Schema) -> list[Schema]:
+    """All but the header that every HTTP client sends by itself."""
+    return [each for each in operation.get("parameters", ()) if each["name"] != "accept"]
+
+
+def _meaning(parameter: Schema) -> str:
+    return str(parameter.get("description") or parameter["schema"].get("description") or "")
 
 
 def _answer(code: str, answer: Schema) -> str:

@@ -17,7 +17,8 @@ them mean is in [When an alert fires](../how-to/alerts.md). Beside these there a
 
 Labels: `action` is the action's ref, `status` how an execution ended, `code` the API's word for why it was refused
 (`unavailable`: no turn could take it), `reason` what decided, as in `status.scaling.reason`. Histograms count all
-shards of one executor together; counters begin anew with the process.
+shards of one executor together. Counters of an `action` are kept in the database and go on; the others begin anew with
+the process.
 """
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from testbed.docs import configuration
+from testbed.docs import configuration, http_api
 from testbed.docs.command_line import without_help
 from testbed.docs.generated import files
 from testbed.docs.inventory import openapi
@@ -24,6 +24,10 @@ def test_every_command_argument_and_option_says_what_it_is_for() -> None:
 
 def test_every_key_of_the_configuration_says_what_it_is_for() -> None:
     assert [each.path for each in configuration.every_key() if not each.meaning] == []
+
+
+def test_every_parameter_object_and_field_of_the_api_says_what_it_is_for() -> None:
+    assert http_api.without_meaning() == []
 
 
 def test_every_request_of_the_api_has_a_heading() -> None:

@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from testbed.monitoring.dashboard import DASHBOARD, expressions
-from testbed.monitoring.exported import named_in, series
+from testbed.monitoring.exported import named_in, sections, series
 from testbed.monitoring.generated import files
 from testbed.monitoring.rules import PROMETHEUS_RULE, groups
 
@@ -16,6 +16,11 @@ from testbed.monitoring.rules import PROMETHEUS_RULE, groups
 @pytest.mark.parametrize("path", files(), ids=lambda path: path.name)
 def test_the_committed_file_is_the_generated_one(path: Path) -> None:
     assert path.read_text(encoding="utf-8") == files()[path], "run `make generate`"
+
+
+def test_every_metric_says_what_it_tells() -> None:
+    families = [family for each in sections().values() for family in each]
+    assert [family.name for family in families if not family.documentation.endswith(".")] == []
 
 
 def test_the_prometheus_rule_has_the_groups_of_the_file() -> None:
