@@ -8,20 +8,31 @@ CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/attune
 UV := $(CACHE)/tools/uv-$(UV_VERSION)/bin/uv
 RUN := PYTHONPATH=tests $(UV) run --frozen
 TESTBED := $(RUN) python -m testbed
+fail = { echo "Error: $(strip $(1))" >&2; exit 1; }
 
-.PHONY: help demo deploy bench chaos test test-full check format image cluster-up cluster-down services-up services-down generate docs docs-serve
+.PHONY: help demo deploy bench chaos try test test-full check format image cluster-up cluster-down services-up services-down generate docs docs-serve
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  \033[1m%-14s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST) | { [ -t 1 ] && cat || sed 's/\x1b\[[0-9;]*m//g'; }
 
+# A command's own output is shown when it fails; a line before each long one says what goes on.
 $(UV):
+	@python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' || $(call fail,python3 has to be Python 3.11 or later. \
+		On Debian 12: apt-get install python3; elsewhere: https://www.python.org/downloads)
+	@python3 -c 'import ensurepip' 2>/dev/null || { \
+		[ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null || $(call fail,python3 cannot make virtual environments. \
+			On Debian: sudo apt-get install python3-venv); \
+		echo "Installing Debian's python3-venv"; export DEBIAN_FRONTEND=noninteractive; \
+		said=$$({ apt-get update && apt-get install --yes --no-install-recommends -o DPkg::Lock::Timeout=600 python3-venv; } 2>&1) \
+			|| { echo "$$said" >&2; $(call fail,apt-get could not install python3-venv; its reason is above); }; }
 	@echo "Installing uv $(UV_VERSION) into $(@D)"
-	@python3 -c 'import ensurepip' 2>/dev/null || { echo "Installing Debian's python3-venv"; \
-		apt-get update -qq && apt-get install --yes -qq --no-install-recommends python3-venv; }
-	@python3 -m venv $(@D)/.. && $(@D)/pip --quiet install uv==$(UV_VERSION)
+	@{ python3 -m venv $(@D)/.. && $(@D)/pip --quiet install uv==$(UV_VERSION); } || $(call fail,uv could not be installed. \
+		Is the Python package index within reach? Behind a proxy or mirror: HTTPS_PROXY or PIP_INDEX_URL)
 
 .venv: $(UV) pyproject.toml executor/pyproject.toml operator/pyproject.toml uv.lock
-	@$(UV) sync --frozen --quiet
+	@echo "Installing Python packages into .venv"
+	@$(UV) sync --frozen --quiet || $(call fail,the Python packages could not be installed; uv's reason is above. \
+		Behind a proxy or mirror: HTTPS_PROXY or UV_DEFAULT_INDEX)
 	@touch .venv
 
 demo: .venv ## The whole path on a real cluster: policies, bursts, scaling workers, a killed leader

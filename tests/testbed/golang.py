@@ -1,6 +1,7 @@
 """Builds Go programs: static, the same wherever they are built, with the packages counted as they are compiled."""
 
 import os
+import re
 import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
@@ -8,7 +9,10 @@ from pathlib import Path
 
 import psutil
 
+from testbed import pins
 from testbed.progress import Step, step
+
+DOWNLOADS = "https://go.dev/dl"
 
 
 class GoError(RuntimeError):
@@ -48,7 +52,7 @@ def install(title: str, packages: Sequence[str], folder: Path, flags: Sequence[s
 def _program() -> str:
     found = shutil.which("go") or shutil.which("/usr/local/go/bin/go")
     if found is None:
-        raise GoError("Go is needed to build the testbed's programs: https://go.dev/doc/install")
+        raise GoError(f"Go {pins.GO} or later is needed to build the testbed's programs: {DOWNLOADS}")
     return found
 
 
@@ -68,7 +72,19 @@ def _run(arguments: Sequence[str], folder: Path, extra: Mapping[str, str], shown
             output.append(line)
             shown.advance(len(output), total, "packages")
     if process.returncode != 0:
-        raise GoError(f"go {arguments[0]} failed:\n{''.join(output[-20:])}")
+        found = subprocess.run([_program(), "env", "GOVERSION"], capture_output=True, text=True, check=False).stdout
+        raise GoError(f"go {arguments[0]} failed{_since(found.strip())}:\n{''.join(output[-20:])}")
+
+
+def _since(version: str) -> str:
+    """Return why a Go of this version, such as go1.19.8, cannot but fail; empty when its version is not the reason.
+
+    From 1.21 on Go fetches a later one where it may; whether it could is for it to say, so this is asked afterwards.
+    """
+    numbers = re.match(r"go(\d+)\.(\d+)", version)
+    if numbers is None or tuple(map(int, numbers.groups())) >= tuple(map(int, pins.GO.split("."))):
+        return ""
+    return f", since {version} is older than Go {pins.GO}, which {DOWNLOADS} has"
 
 
 def _environment() -> dict[str, str]:

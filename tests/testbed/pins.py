@@ -4,6 +4,9 @@ Python packages are pinned in uv.lock and Go modules in the go.mod and go.sum be
 against this file.
 """
 
+GO = "1.26"
+"""The oldest Go that builds the programs below."""
+
 KUBERNETES = "v1.37.2"
 KUBERNETES_STAGING = "v0.37.2"
 """The version of Kubernetes' library modules that belongs to KUBERNETES."""

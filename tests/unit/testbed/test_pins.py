@@ -4,6 +4,7 @@ import re
 
 from testbed import pins
 from testbed.cluster.localnode.programs import KUBERNETES_FLAGS, SOURCES, kubernetes_build
+from testbed.services.program import REPOSITORY
 
 
 def _module(name: str) -> str:
@@ -36,3 +37,10 @@ def test_the_node_image_of_kind_has_the_same_minor_version_of_kubernetes() -> No
 def test_kubernetes_is_told_its_version() -> None:
     assert f"gitVersion={pins.KUBERNETES} " in KUBERNETES_FLAGS[1]
     assert kubernetes_build().folder.name.startswith(f"kubernetes-{pins.KUBERNETES}-")
+
+
+def test_the_pinned_go_builds_every_module_and_is_the_one_that_the_pages_ask_for() -> None:
+    wanted = [re.findall(r"^go (\d+)\.(\d+)", path.read_text(), re.MULTILINE)[0] for path in SOURCES.rglob("go.mod")]
+    assert ".".join(max(wanted, key=lambda version: tuple(map(int, version)))) == pins.GO
+    for page in ("README.md", "docs/tutorial.md"):
+        assert f"Python 3.11 and [Go {pins.GO} or later](https://go.dev/dl)" in (REPOSITORY / page).read_text()
