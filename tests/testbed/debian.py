@@ -65,6 +65,8 @@ def _install(packages: Sequence[str]) -> None:
     install = ["install", "--yes", "--no-install-recommends", *packages]
     if _apt_get(install).returncode == 0:
         return
+    # Until it has been finished, an installation that was interrupted fails every later one.
+    subprocess.run(["dpkg", "--configure", "--pending"], capture_output=True, check=False, env=_environment())
     # Lists that are absent or too old name packages that the mirror no longer has.
     update = _apt_get(["update"])
     outcome = _apt_get(install)
@@ -75,8 +77,11 @@ def _install(packages: Sequence[str]) -> None:
 
 def _apt_get(arguments: Sequence[str]) -> subprocess.CompletedProcess[str]:
     command = ["apt-get", "--quiet", "--option", "DPkg::Lock::Timeout=600", *arguments]
-    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-    return subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+    return subprocess.run(command, capture_output=True, text=True, check=False, env=_environment())
+
+
+def _environment() -> dict[str, str]:
+    return {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
 
 
 @contextmanager
