@@ -4,7 +4,7 @@ import asyncio
 import os
 import socket
 from collections import Counter
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from typing import Any
@@ -17,6 +17,7 @@ from attune_executor.adapters.everybody_here import EverybodyHere
 from attune_executor.adapters.http_peers import HttpPeers
 from attune_executor.adapters.postgres import (
     PostgresJournal,
+    PostgresLocks,
     PostgresMembership,
     check_schema,
 )
@@ -30,7 +31,7 @@ from attune_executor.domain.emergency import Emergency
 from attune_executor.domain.maintenance import MAINTAINING_SHARD, MaintenanceRules, TaskReport
 from attune_executor.domain.policy import QueuePolicy
 from attune_executor.domain.stats import QueueStats
-from attune_executor.engine.checkup import Component, ExecutorCheckup
+from attune_executor.engine.checkup import Checkup, Component, ExecutorCheckup
 from attune_executor.engine.every_shard import EveryShard
 from attune_executor.engine.shard_router import ShardRouter
 from attune_executor.engine.shared_shards import SharedShards
@@ -38,7 +39,8 @@ from attune_executor.engine.views import EngineHealth, PoolSize
 from attune_executor.metrics.maintenance import MaintenanceCollector
 from attune_executor.metrics.meter import ExecutorMeter
 from attune_executor.ports.authorization import Authorizer
-from attune_executor.ports.journal import Ownership
+from attune_executor.ports.journal import JournalError, Ownership
+from attune_executor.ports.locks import LockHolder
 from attune_executor.ports.membership import Member
 from attune_executor.ports.scaling_history import ScalingHistory
 from attune_executor.serving import Front, Public
@@ -87,6 +89,7 @@ class Executor:
         self._opened = AsyncExitStack()
         self._shards: EveryShard | SharedShards | None = None
         self._service: ExecutionService | None = None
+        self._locks: PostgresLocks | None = None
         self._emergency = settings.emergency()
 
     async def start(self, before_serving: Callable[[], Coroutine[Any, Any, None]] | None = None) -> None:
@@ -106,6 +109,8 @@ class Executor:
         await check_schema(url)
         membership = await PostgresMembership.open(url)
         self._opened.callback(membership.close)
+        locks = self._locks = await PostgresLocks.open(url)
+        self._opened.callback(locks.close)
         sharding = self._settings.executor.sharding
         await membership.fix_count(sharding.count)
         shards = self._shards = self._shared(membership) if sharding.cooperative else self._every()
@@ -236,7 +241,21 @@ class Executor:
             for number, engine in list(self._require().engines.items())
             for found in [await engine.checkup()]
         }
-        return ExecutorCheckup(self._settings.executor.sharding.count, shards, self._meter.fifo_violations)
+        return ExecutorCheckup(
+            self._settings.executor.sharding.count,
+            shards,
+            self._meter.fifo_violations,
+            await self._lock_holders(shards.values()),
+        )
+
+    async def _lock_holders(self, shards: Iterable[Checkup]) -> Sequence[LockHolder]:
+        if self._locks is None or not any(shard.delayed for shard in shards):
+            return ()
+        try:
+            return await self._locks.holders()
+        except JournalError:
+            # The database is away, which its component says.
+            return ()
 
     def _require(self) -> EveryShard | SharedShards:
         if self._shards is None:

@@ -79,6 +79,22 @@ def _wake(patient: Patient) -> None:
     patient.change_policy("doctor-sleep", concurrency=2, maxQueueLength=None, rateLimit=None)
 
 
+_OPEN_TRANSACTION = "BEGIN; LOCK TABLE attune.execution IN SHARE MODE;"
+
+
+def _forget_to_commit(patient: Patient) -> None:
+    """Somebody's psql, left open in a transaction, while executions run and go on finishing."""
+    for seconds in (5, 10, 20, 40):
+        patient.submit(SLEEP, seconds=seconds)
+    patient.start_psql("doctor", _OPEN_TRANSACTION)
+
+
+def _end_transaction(patient: Patient) -> None:
+    # What the doctor says, by name.
+    patient.view.query("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'doctor'")
+    _wake(patient)
+
+
 def _disable(patient: Patient, enabled: str = "false") -> None:
     patient.view.query(f"UPDATE attune.action SET enabled = {enabled} WHERE ref = '{ECHO}'")  # noqa: S608 - its own
 
@@ -229,6 +245,7 @@ FAULTS = (
         "Queue full (max length: 1)",
     ),
     Fault("executions-hung", lambda patient: _sleep(patient, 1), _wake, "1 run", ("--stuck-after=3",)),
+    Fault("completions-backing-up", _forget_to_commit, _end_transaction, "doctor, user attune, idle in transaction"),
     Fault("listener-stalled", _revoke, _grant, "set_permissions"),
     Fault(
         "broker-away",

@@ -110,6 +110,19 @@ class Patient:
             " WHERE status IN ('requested', 'scheduled', 'running')"
         )
 
+    def start_psql(self, name: str, sql: str) -> None:
+        """Leave a session with this application's name open that has said so much; it is ended with its server.
+
+        Returns once it has been heard.
+        """
+        psql = f"(echo '{sql}'; sleep 600) | PGAPPNAME={name} psql -U attune -d attune -v ON_ERROR_STOP=1"
+        self.view.run("exec", "deployment/postgres", "--", "sh", "-c", f"({psql}) >/dev/null 2>&1 &")
+        heard = f"SELECT 1 FROM pg_stat_activity WHERE application_name = '{name}' AND state = 'idle in transaction'"  # noqa: S608 - its own
+        deadline = time.monotonic() + _LOOK_SECONDS * 30
+        while not self.view.query(heard):
+            assert time.monotonic() < deadline, "the session has not come"
+            time.sleep(0.2)
+
     def scale(self, deployment: str, replicas: int) -> None:
         """Set the size of a Deployment."""
         self.view.run("scale", f"deployment/{deployment}", f"--replicas={replicas}")

@@ -8,7 +8,7 @@ import pytest
 from attune_operator.ctl.doctor.finding import Thresholds
 from cluster.doctor_faults import FAULTS, Fault
 from cluster.doctor_patient import Patient, faults
-from testbed.attune.attune_program import Attune
+from testbed.attune.attune_program import Attune, AttuneHere
 from testbed.attune.callers import EVERYTHING, caller_token
 from testbed.attune.cluster_view import ClusterView
 from testbed.cluster import Kubectl
@@ -22,8 +22,7 @@ APPEARS, HEALS = 60.0, 120.0
 @pytest.fixture(scope="module")
 def patient(attune: ClusterView) -> Iterator[Patient]:
     caller_token(attune.kubectl, attune.namespace, CALLER)
-    program = Attune(attune.kubectl, attune.namespace, {"ATTUNE_SERVICE_ACCOUNT": CALLER})
-    patient = Patient(attune, program)
+    patient = Patient(attune, AttuneHere(attune.kubectl, attune.namespace, {"ATTUNE_SERVICE_ACCOUNT": CALLER}))
     patient.prepare()
     yield patient
     patient.clear()
@@ -36,9 +35,10 @@ def silent(patient: Patient) -> None:
 
 def test_a_healthy_system_has_no_finding(patient: Patient) -> None:
     silent(patient)
-    assert patient.program.says("doctor").splitlines()[-1].startswith("No problem found: ")
-    assert patient.program.says("doctor").splitlines()[-1].endswith(" checks, 2 queues")
-    assert patient.program.says("doctor", "doctor-echo").endswith(" checks, 1 queue\n")
+    program = Attune(patient.view.kubectl, patient.view.namespace, {"ATTUNE_SERVICE_ACCOUNT": CALLER})
+    assert program.says("doctor").splitlines()[-1].startswith("No problem found: ")
+    assert program.says("doctor").splitlines()[-1].endswith(" checks, 2 queues")
+    assert program.says("doctor", "doctor-echo").endswith(" checks, 1 queue\n")
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.finding)

@@ -72,6 +72,23 @@ class ActionStanding(BaseModel):
     closed_by: Closure | None = Field(description="Why new executions are refused; null where they are taken.")
 
 
+class ReportBacklog(BaseModel):
+    """What workers have reported and no turn has committed; beyond it reports wait at the broker."""
+
+    messages: int = Field(description="Messages of workers; one may tell of many executions.")
+    oldest_seconds: float | None = Field(description="How long the first has waited; null where there is none.")
+
+
+class LockHolder(BaseModel):
+    """A session of the database that the executor waits for; null is what it may not see of it."""
+
+    pid: int = Field(description="What `pg_terminate_backend` takes.")
+    user: str | None = Field(description="Who is logged in.")
+    application: str | None = Field(description="What the session calls itself, such as `psql`.")
+    state: str | None = Field(description="`idle in transaction`, `active`, …")
+    seconds: float | None = Field(description="How long its transaction has lasted.")
+
+
 class Shard(BaseModel):
     """One shard of this executor."""
 
@@ -81,6 +98,7 @@ class Shard(BaseModel):
     last_turn_age_seconds: float = Field(description="Seconds since its last turn, idle ones included.")
     roll_call_seconds: float = Field(description="Seconds between two roll calls.")
     components: list[Component] = Field(description="Database, broker, and what works for the shard beside its turns.")
+    reports: ReportBacklog = Field(description="What workers have reported and no turn has committed.")
     queues: list[BrokerQueue] | None = Field(
         description="Its queues at the broker, those of reports first; null while the broker is away."
     )
@@ -93,6 +111,9 @@ class Health(BaseModel):
 
     shard_count: int = Field(description="Shards of all executors together.")
     fifo_violations: int = Field(description="Found since this executor started; anything but 0 is a bug.")
+    lock_holders: list[LockHolder] = Field(
+        description="Sessions of the database that turns wait for; looked for while reports wait or nothing is served."
+    )
     shards: list[Shard] = Field(description="Those that this executor owns, by their number.")
 
 
@@ -121,7 +142,12 @@ def checkup_router(examine: Examine, guard: Guard) -> APIRouter:
 
 def _health(found: checkup.ExecutorCheckup) -> Health:
     shards = [_shard(number, shard) for number, shard in sorted(found.shards.items())]
-    return Health(shard_count=found.shard_count, fifo_violations=found.fifo_violations, shards=shards)
+    return Health(
+        shard_count=found.shard_count,
+        fifo_violations=found.fifo_violations,
+        lock_holders=[LockHolder(**each._asdict()) for each in found.lock_holders],
+        shards=shards,
+    )
 
 
 def _shard(number: int, found: checkup.Checkup) -> Shard:
@@ -132,6 +158,7 @@ def _shard(number: int, found: checkup.Checkup) -> Shard:
         last_turn_age_seconds=round(found.last_turn_age_seconds, 3),
         roll_call_seconds=found.roll_call_seconds,
         components=[_component(each) for each in found.components],
+        reports=ReportBacklog(messages=found.reports.messages, oldest_seconds=found.reports.oldest_seconds),
         queues=None if found.depths is None else _queues(found.depths),
         pools=[_pool(each) for each in found.pools],
         actions=[_standing(each) for each in sorted(found.standings, key=lambda each: each.action_ref)],

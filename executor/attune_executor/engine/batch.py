@@ -93,6 +93,8 @@ class Batch:
     ends: list[EndRequest] = field(default_factory=list[EndRequest])
     purges: list[PurgeRequest] = field(default_factory=list[PurgeRequest])
     submissions: list[Submission] = field(default_factory=list[Submission])
+    reported_at: float | None = None
+    """When the first of the reports came, of the monotonic clock; None: there is none."""
 
     @property
     def request_count(self) -> int:

@@ -2,12 +2,17 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Self
+from typing import Final, Self
 
 from attune_executor.domain.standing import Standing
 from attune_executor.domain.worker_pool import WorkerPool
+from attune_executor.engine.backlog import Backlog
 from attune_executor.ports.broker import QueueDepth
+from attune_executor.ports.locks import LockHolder
 from attune_executor.vital import Vital
+
+_DELAYED_SECONDS: Final = 2.0
+"""A report waits for the turn under way and its own, which is milliseconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +77,7 @@ class Checkup:
         serving: whether turns are committed, and ``detail`` why or why not.
         last_turn_age_seconds: since the turn loop last came round.
         roll_call_seconds: between two roll calls.
+        reports: what workers have reported and no turn has committed.
         depths: the queues at the broker, those of reports first; None while it is away.
     """
 
@@ -80,9 +86,16 @@ class Checkup:
     last_turn_age_seconds: float
     roll_call_seconds: float
     components: Sequence[Component]
+    reports: Backlog
     depths: Sequence[QueueDepth] | None
     pools: Sequence[PoolView]
     standings: Sequence[Standing]
+
+    @property
+    def delayed(self) -> bool:
+        """Whether turns are not what they should be, so that it is worth asking the database who is in their way."""
+        oldest = self.reports.oldest_seconds
+        return not self.serving or (oldest is not None and oldest > _DELAYED_SECONDS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,8 +106,10 @@ class ExecutorCheckup:
         shard_count: how many there are, here or with other executors.
         shards: those that are here, by number.
         fifo_violations: executions that were found overtaken since this executor started; anything but 0 is a bug.
+        lock_holders: sessions of the database that this executor waits for; looked for while its turns are slow.
     """
 
     shard_count: int
     shards: Mapping[int, Checkup]
     fifo_violations: int
+    lock_holders: Sequence[LockHolder] = ()

@@ -8,6 +8,7 @@ from typing import Final
 
 import structlog
 
+from attune_executor.engine.backlog import Backlog
 from attune_executor.engine.inbox import Inbox
 from attune_executor.ports.broker import WorkerReport
 
@@ -33,6 +34,11 @@ class CompletionListener:
         if report.finished:
             self._tell(len(report.finished), report.finished[0].worker)
         self._inbox.report(report)
+
+    @property
+    def backlog(self) -> Backlog:
+        """What was received and is not acknowledged."""
+        return self._inbox.backlog()
 
     def _tell(self, count: int, worker: str | None) -> None:
         """Every so often: a line for each would be thousands a second."""

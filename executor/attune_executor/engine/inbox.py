@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from time import monotonic
 from typing import Any
 
 from attune_executor.domain.emergency import Emergency
@@ -9,6 +10,7 @@ from attune_executor.domain.execution import Ending
 from attune_executor.domain.policy import QueuePolicy
 from attune_executor.domain.purge import PurgeOrder, PurgeRefused, PurgeReport
 from attune_executor.domain.submission import ExecutionRequest, Intervention, Receipt, Refusal
+from attune_executor.engine.backlog import Backlog
 from attune_executor.engine.batch import Batch, EmergencyChange, EndRequest, PolicyChange, PurgeRequest, Submission
 from attune_executor.engine.views import UnavailableError
 from attune_executor.ports.broker import WorkerReport
@@ -29,6 +31,7 @@ class Inbox:
         self._max_bytes = max_bytes
         self._bytes = 0
         self._batch = Batch()
+        self._taken = Batch()
         self._requests = 0
         self._wake = asyncio.Event()
         self._closed: Exception | None = None
@@ -88,13 +91,29 @@ class Inbox:
 
     def report(self, report: WorkerReport) -> None:
         """Queue a worker's report."""
+        if self._batch.reported_at is None:
+            self._batch.reported_at = monotonic()
         self._batch.reports.append(report)
         self._wake.set()
 
-    def put_back(self, reports: Sequence[WorkerReport]) -> None:
+    def settled(self) -> None:
+        """The turn of what was last taken is committed."""
+        self._taken = Batch()
+
+    def put_back(self) -> None:
         """Return the reports of a turn that failed to the front: they are harmless to apply twice."""
-        self._batch.reports[:0] = reports
+        failed, self._taken = self._taken, Batch()
+        if failed.reports:
+            self._batch.reports[:0] = failed.reports
+            self._batch.reported_at = failed.reported_at
         self._wake.set()
+
+    def backlog(self) -> Backlog:
+        """The reports that are here and not committed, those of the turn under way included."""
+        batches = (self._taken, self._batch)
+        since = min((each.reported_at for each in batches if each.reported_at is not None), default=None)
+        oldest = None if since is None else monotonic() - since
+        return Backlog(sum(len(each.reports) for each in batches), oldest)
 
     def _future(self) -> asyncio.Future[Any]:
         if self._closed is not None:
@@ -116,9 +135,9 @@ class Inbox:
 
     def take(self) -> Batch:
         """Everything collected so far."""
-        batch, self._batch, self._requests, self._bytes = self._batch, Batch(), 0, 0
+        self._taken, self._batch, self._requests, self._bytes = self._batch, Batch(), 0, 0
         self._wake.clear()
-        return batch
+        return self._taken
 
     def close(self, error: Exception) -> None:
         """Refuse what waits and everything that comes later with ``error``."""

@@ -133,6 +133,7 @@ class ShardView:
             last_turn_age_seconds=self._loop.last_turn_age_seconds,
             roll_call_seconds=self._roll_call_seconds,
             components=self._components(),
+            reports=self._listener.backlog,
             depths=depths,
             pools=[PoolView.of(pool) for pool in manager.pools()],
             standings=list(manager.standings(now)),

@@ -147,8 +147,10 @@ class TurnLoop:
                 self.detail = f"database away: {error}"
                 _log.warning("commit failed, rebuilding the queues from the journal", reason=str(error))
                 batch.refuse_callers(UnavailableError(self.detail))
-                self._inbox.put_back(batch.reports)
+                self._inbox.put_back()
                 await self._load_until_done(ownership)
+            else:
+                self._inbox.settled()
         self.serving = False
 
     async def commit_confirmations(self) -> None:

@@ -31,6 +31,7 @@ async def test_a_healthy_executor(world: ApiWorld) -> None:
     assert (found["serving"], found["detail"], found["last_turn_age_seconds"] < 5) == (True, "serving", True)
     parts = {part["name"]: (part["ok"], part["last_error"]) for part in found["components"]}
     assert parts == dict.fromkeys(["broker", "completion_listener", "dispatcher", "statistics"], (True, None))
+    assert found["reports"] == {"messages": 0, "oldest_seconds": None}
     assert found["queues"][1] == {"name": "default", "messages": 1, "consumers": 1}
     (pool,) = found["pools"]
     assert (pool["name"], pool["slots"], pool["in_flight"]) == ("default", 1000, 1)

@@ -37,6 +37,7 @@ _OPERATOR: Final = (
 )
 _EXECUTOR: Final = (*_OPERATOR, "no-leader", "executor-unreachable", "executor-hung", "database-away")
 _SERVICES: Final = (*_EXECUTOR, "broker-away", "listener-stalled")
+_TURNS: Final = (*_SERVICES, "completions-backing-up")
 _WORKERS: Final = (
     "workers-deployment-missing",
     "workers-scaled-to-zero",
@@ -49,7 +50,7 @@ _WORKERS: Final = (
     "workers-hung",
     "no-worker",
 )
-_QUEUES: Final = ("crd-missing", *_SERVICES, *_WORKERS, "policy-not-in-force", "action-without-code")
+_QUEUES: Final = ("crd-missing", *_TURNS, *_WORKERS, "policy-not-in-force", "action-without-code")
 
 CHECKS: Final[dict[str, Check]] = {
     "crd-missing": Check("the cluster does not know ActionQueuePolicies", "quick-reference"),
@@ -71,10 +72,10 @@ CHECKS: Final[dict[str, Check]] = {
     "broker-away": Check("the executor does not get at RabbitMQ", _STUCK),
     "listener-stalled": Check("RabbitMQ is there and the CompletionListener hears nothing", _STUCK, ("database-away",)),
     "completions-backing-up": Check(
-        "reports of workers wait at the broker faster than they are taken", _STUCK, _SERVICES
+        "what workers report waits: turns commit slowly, or somebody locks what they write", _STUCK, _SERVICES
     ),
     "dispatches-unconfirmed": Check("RabbitMQ does not confirm what is dispatched", _STUCK, _SERVICES),
-    "statistics-stale": Check("the figures that are shown are old", _STUCK, _SERVICES),
+    "statistics-stale": Check("the figures that are shown are old", _STUCK, _TURNS),
     "fifo-violation": Check("an execution was overtaken by one behind it: a bug", "issue-4-fifo-order-violation"),
     "workers-deployment-missing": Check("a policy names a Deployment that is not there", _GROWING),
     "workers-scaled-to-zero": Check("a worker Deployment has no replicas, and something waits", _GROWING),
@@ -89,11 +90,11 @@ CHECKS: Final[dict[str, Check]] = {
         "worker pods run and have never become ready", _GROWING, ("broker-away", "listener-stalled")
     ),
     "workers-hung": Check(
-        "worker pods run and answer neither roll calls nor probes", _STUCK, (*_SERVICES, "workers-not-ready")
+        "worker pods run and answer neither roll calls nor probes", _STUCK, (*_TURNS, "workers-not-ready")
     ),
-    "no-worker": Check("something waits for a pool in which no worker has announced itself", _GROWING, _SERVICES),
+    "no-worker": Check("something waits for a pool in which no worker has announced itself", _GROWING, _TURNS),
     "another-autoscaler": Check("an HPA or ScaledObject scales a Deployment that a policy is to scale", _GROWING),
-    "policy-not-in-force": Check("a policy is not enforced", "issue-2-queue-not-progressing", _SERVICES),
+    "policy-not-in-force": Check("a policy is not enforced", "issue-2-queue-not-progressing", _TURNS),
     "no-policy": Check("there is no policy, so that every submission is refused", "quick-reference", ("crd-missing",)),
     "action-disabled": Check("somebody disabled an action in the database", "issue-3-queue-full-errors"),
     "action-closed": Check("an action's admission is Closed", "issue-3-queue-full-errors"),

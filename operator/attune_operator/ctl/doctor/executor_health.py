@@ -33,6 +33,23 @@ class BrokerQueue(_Answer):
     consumers: int
 
 
+class ReportBacklog(_Answer):
+    """What workers have reported and no turn has committed."""
+
+    messages: int = 0
+    oldest_seconds: float | None = None
+
+
+class LockHolder(_Answer):
+    """A session of the database that the executor waits for; None is what it may not see of it."""
+
+    pid: int
+    user: str | None = None
+    application: str | None = None
+    state: str | None = None
+    seconds: float | None = None
+
+
 class Worker(_Answer):
     """A worker that announced itself; a roll call is unanswered until its next heartbeat."""
 
@@ -78,6 +95,7 @@ class Shard(_Answer):
     last_turn_age_seconds: float = 0.0
     roll_call_seconds: float = 5.0
     components: tuple[Component, ...] = ()
+    reports: ReportBacklog = ReportBacklog()
     queues: tuple[BrokerQueue, ...] | None = ()
     pools: tuple[Pool, ...] = ()
     actions: tuple[ActionStanding, ...] = ()
@@ -88,6 +106,7 @@ class ExecutorHealth(_Answer):
 
     shard_count: int = 1
     fifo_violations: int = 0
+    lock_holders: tuple[LockHolder, ...] = ()
     shards: tuple[Shard, ...] = ()
 
     def component(self, name: str) -> Component | None:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import Final
 
+from attune_operator.ctl.doctor.completions import lock_lines, lock_remedies
 from attune_operator.ctl.doctor.conditions import message
 from attune_operator.ctl.doctor.evidence import Evidence
 from attune_operator.ctl.doctor.executor_health import Component, ExecutorHealth, Shard
@@ -12,8 +13,7 @@ from attune_operator.resources import ConditionStatus, ConditionType
 
 _TURN_SECONDS: Final = 30.0
 """An idle turn comes every two seconds."""
-_BACKLOG: Final = 1000
-"""Reports at the broker beyond those that are delivered: a second's worth under full load."""
+_DATABASE_AWAY: Final = "PostgreSQL is down, cannot be reached, or refuses."
 
 
 def turns_go_on(evidence: Evidence) -> Iterator[Finding]:
@@ -38,18 +38,21 @@ def turns_go_on(evidence: Evidence) -> Iterator[Finding]:
 
 def database_answers(evidence: Evidence) -> Iterator[Finding]:
     """PostgreSQL is there."""
-    part = _broken(evidence.executor, "database")
+    health = evidence.executor
+    part = _broken(health, "database")
     detail = next((shard.detail for shard in _shards(evidence) if not shard.serving), None)
-    if part is None:
+    if health is None or part is None:
         return
+    locked = lock_lines(health)
     yield Finding(
         "database-away",
         Severity.CRITICAL,
         "the executor does not get at its database",
-        (_line("database", part), *([f"executor: {detail}"] if detail else [])),
-        "PostgreSQL is down, cannot be reached, or refuses. New executions are answered 503, what is accepted is safe,"
-        " and the queues go on by themselves when it is back",
+        (_line("database", part), *([f"executor: {detail}"] if detail else []), *locked),
+        ("a session of the database holds what the executor needs." if locked else _DATABASE_AWAY)
+        + " New executions are answered 503, what is accepted is safe, and the queues go on by themselves afterwards",
         (
+            *lock_remedies(health),
             Remedy(f"kubectl -n {evidence.operator_namespace} get secret attune-connections", "that the URL is there"),
             Remedy("kubectl get pods,services,endpoints -A | grep -i postgres", "whether it runs in this cluster"),
         ),
@@ -101,24 +104,6 @@ def listener_listens(evidence: Evidence) -> Iterator[Finding]:
             _restart(evidence),
         ),
     )
-
-
-def completions_are_taken(evidence: Evidence) -> Iterator[Finding]:
-    """Reports do not pile up at the broker."""
-    for shard in _shards(evidence):
-        for queue in (shard.queues or ())[:2]:
-            if queue.messages > _BACKLOG and queue.consumers:
-                yield Finding(
-                    "completions-backing-up",
-                    Severity.WARNING,
-                    f"completions back up: {queue.messages} reports wait in {queue.name}",
-                    (f"queue {queue.name}: {queue.messages} messages, {queue.consumers} consumers",),
-                    "workers report faster than turns take it, mostly because commits are slow",
-                    (
-                        Remedy("attune top", "whether they grow fewer: after an outage they do"),
-                        Remedy("attune throughput", "what completes, by action"),
-                    ),
-                )
 
 
 def dispatches_arrive(evidence: Evidence) -> Iterator[Finding]:

@@ -7,6 +7,7 @@ from typing import Final, TypeAlias
 from attune_operator.ctl.doctor import executor_parts, installation, notices, policies, workers
 from attune_operator.ctl.doctor.answering_workers import somebody_works, workers_answer
 from attune_operator.ctl.doctor.causality import arranged
+from attune_operator.ctl.doctor.completions import completions_are_taken
 from attune_operator.ctl.doctor.evidence import Evidence
 from attune_operator.ctl.doctor.finding import Finding, Thresholds
 from attune_operator.ctl.doctor.long_queues import queues_are_short
@@ -24,7 +25,7 @@ DIAGNOSES: Final[tuple[Diagnosis, ...]] = (
     executor_parts.database_answers,
     executor_parts.broker_answers,
     executor_parts.listener_listens,
-    executor_parts.completions_are_taken,
+    completions_are_taken,
     executor_parts.dispatches_arrive,
     executor_parts.figures_are_fresh,
     executor_parts.order_is_kept,

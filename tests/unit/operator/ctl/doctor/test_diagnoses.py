@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from attune_operator.ctl.doctor.evidence import Container, UnknownAction, Unread
+from attune_operator.ctl.doctor.executor_health import LockHolder
 from attune_operator.ctl.doctor.finding import Severity, Thresholds
 from unit.operator.ctl.doctor.conftest import HOME, NOW, OPERATOR, WORKERS, Clinic, failing, health, pod, workload
 
@@ -68,6 +69,38 @@ def test_a_queue_of_reports_without_a_consumer_and_one_with_a_backlog(clinic: Cl
     assert clinic.finding(executor=health(queues=deaf)).id == "listener-stalled"
     behind = [{"name": "execution.completed", "messages": 70_000, "consumers": 1}]
     assert clinic.finding(executor=health(queues=behind)).id == "completions-backing-up"
+
+
+def test_reports_that_wait_for_a_commit_name_whom_it_waits_for(clinic: Clinic) -> None:
+    holder = LockHolder(pid=4711, user="ops", application="psql", state="idle in transaction", seconds=300)
+    late = health(reports={"messages": 3, "oldest_seconds": 42}, pools=[])
+    found = clinic.finding(executor=late.model_copy(update={"lock_holders": (holder,)}))
+    assert (found.id, found.severity, len(found.consequences)) == ("completions-backing-up", Severity.CRITICAL, 1)
+    assert found.what == "completions back up: 3 messages of workers wait, the oldest for 42s"
+    assert any(
+        "session 4711" in line and "psql, user ops, idle in transaction, for 5m" in line for line in found.evidence
+    )
+    assert "pg_terminate_backend(4711)" in found.remedies[0].command
+    assert "lock" in found.cause
+
+
+def test_reports_that_wait_for_slow_commits(clinic: Clinic) -> None:
+    failed = [{"name": "database", "ok": True, "since": NOW, "last_error": "statement timeout"}]
+    waiting = {"messages": 3, "oldest_seconds": 42}
+    found = clinic.finding(executor=health(reports=waiting, components=failed))
+    assert (found.id, found.evidence[-1]) == (
+        "completions-backing-up",
+        "the database last failed at: statement timeout",
+    )
+    assert "slow" in found.cause
+    assert clinic.findings(executor=health(reports={**waiting, "oldest_seconds": 4})) == []
+
+
+def test_a_database_that_is_locked_rather_than_away(clinic: Clinic) -> None:
+    locked = health(components=failing("database")).model_copy(update={"lock_holders": (LockHolder(pid=4711),)})
+    found = clinic.finding(executor=locked)
+    assert (found.id, found.cause.startswith("a session of the database holds")) == ("database-away", True)
+    assert "4711" in found.remedies[0].command
 
 
 def test_turns_that_stand_still_and_executions_that_were_overtaken(clinic: Clinic) -> None:
