@@ -21,6 +21,8 @@ _FLAGS = (
     "--disable-component-update",
     "--disable-sync",
 )
+_LIBRARY_OF_THE_DRIVER = "libatomic1"
+"""Playwright's driver is a Node.js that is linked against it; no package that it comes with brings it."""
 
 
 @contextmanager
@@ -44,7 +46,8 @@ def chromium() -> Generator[Browser]:
 
 def _program() -> str | None:
     """Which to start; None for Playwright's own."""
-    if not any(map(shutil.which, _PROGRAMS)) and can_install():
+    if can_install():
         # The fonts too: without any, a page has no text.
-        ensure_packages(["chromium", "fonts-dejavu-core"])
+        browser = [] if any(map(shutil.which, _PROGRAMS)) else ["chromium", "fonts-dejavu-core"]
+        ensure_packages([_LIBRARY_OF_THE_DRIVER, *browser])
     return next(filter(None, map(shutil.which, _PROGRAMS)), None)
