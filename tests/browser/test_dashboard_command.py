@@ -33,9 +33,11 @@ class Command:
             )
         )
         variables = {"KUBECONFIG": str(kubeconfig), "ATTUNE_SERVER": stage.processes.url, "TMPDIR": str(folder)}
+        # Python then buffers what goes into a pipe, as on a user's machine.
+        inherited = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
         self.process = subprocess.Popen(  # noqa: S603 - our own program
             [str(Path(sys.executable).with_name("attune")), "dashboard", "--no-open"],
-            env={**os.environ, **variables},
+            env={**inherited, **variables},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,

@@ -77,5 +77,6 @@ def show_texts(lines: Sequence[Text]) -> None:
 
 
 def say(line: str = "") -> None:
-    """Print a sentence for people."""
+    """Print a sentence for people, at once: the command may go on, and what reads a pipe waits for it."""
     sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
