@@ -4,10 +4,12 @@ A paused owner that wakes up writes nothing: its shards have another epoch by th
 """
 
 import asyncio
+import json
 import time
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import asyncpg
@@ -28,10 +30,13 @@ EXIT_TAKEN_OVER = 75
 
 PACK = f"""
 import asyncio
+from pathlib import Path
 from attune_executor.worker import action
 
 async def nap() -> None:
     await asyncio.sleep(0.05)
+    while Path(__file__).with_name("nobody-wakes").exists():
+        await asyncio.sleep(0.05)
 
 for ref in {REFS}:
     globals()[ref.replace(".", "_")] = action(ref)(nap)
@@ -55,11 +60,23 @@ class Cluster:
         self.accepted: set[int] = set()
         self._http = httpx.AsyncClient(timeout=10)
 
-    def executor(self) -> str:
+    def executor(self, environment: Mapping[str, str] | None = None) -> str:
         port = free_port()
         url = f"http://127.0.0.1:{port}"
-        self.urls[url] = self.attune.executor(port=port)
+        self.urls[url] = self.attune.executor(port=port, environment=environment)
         return url
+
+    async def ask(self, url: str, path: str) -> Any:
+        """The ``data`` of a question."""
+        response = await self._http.get(f"{url}{path}")
+        assert response.status_code == 200, response.text
+        return response.json()["data"]
+
+    async def picture(self, url: str) -> dict[str, Any]:
+        """What a watcher of the dashboard is shown first."""
+        response = await self._http.get(f"{url}/api/v1/stream?seconds=0")
+        (data,) = [line for line in response.text.splitlines() if line.startswith("data: ")]
+        return json.loads(data.removeprefix("data: "))
 
     async def owners(self) -> dict[int, tuple[str, int]]:
         """URL of each shard's owner, empty where it is no member, and its epoch."""
@@ -182,6 +199,73 @@ async def test_the_shards_of_a_killed_executor_move_and_nothing_is_lost(
         await world.check_all_done()
         assert world.urls[two].stop() == 0
         await world.until_owners(evenly(three), 4)
+
+
+async def test_whichever_executor_is_asked_estimates_and_health_are_those_of_all(
+    tmp_path: Path, database_url: str, amqp_url: str, database: asyncpg.Connection
+) -> None:
+    async with cluster(tmp_path, database_url, amqp_url, database, COOPERATIVE) as world:
+        one, two = world.executor(), world.executor()
+        await world.until_owners(evenly(one, two), TAKE_OVER_SECONDS)
+        world.attune.worker(slots=2 * CONCURRENCY * len(REFS))
+        for ref in REFS:
+            await world.submit_one(one, ref)
+        await world.check_all_done()
+        (tmp_path / "nobody-wakes").touch()
+        for ref in REFS:
+            for _ in range(CONCURRENCY + 3):
+                await world.submit_one(two, ref)
+        async with asyncio.timeout(60):
+            # Nothing moves any more; loads fade by the minute, so that one of them can be a second ahead.
+            while True:
+                pictures = [await world.picture(url) for url in (one, two)]
+                waits = [row["estimated_wait_seconds"] for row in pictures[0]["queues"].values()]
+                alike = all(pictures[0][part] == pictures[1][part] for part in ("queues", "pools"))
+                if alike and len(waits) == len(REFS) and all(waits):
+                    break
+                await asyncio.sleep(0.1)
+        for url in (one, two):
+            for ref in REFS:
+                heads = await world.ask(url, f"/api/v1/actions/{ref}/waiting")
+                assert [head["queue_position"] for head in heads] == [1, 2, 3]
+                assert all(head["estimated_start"] for head in heads)
+
+
+async def test_whichever_executor_is_asked_its_health_is_that_of_all_and_names_who_is_silent(
+    tmp_path: Path, database_url: str, amqp_url: str, database: asyncpg.Connection
+) -> None:
+    async with cluster(tmp_path, database_url, amqp_url, database, COOPERATIVE) as world:
+        one = world.executor()
+        # The second is alive, and the first cannot reach it where it says that it is.
+        nowhere = f"http://127.0.0.1:{free_port()}"
+        two = world.executor({"ATTUNE__API__ADVERTISE_URL": nowhere})
+        await world.until_owners(evenly(one, nowhere), TAKE_OVER_SECONDS)
+        owned = await world.owners()
+        parts = {url: [number for number in sorted(owned) if owned[number][0] == url] for url in (one, nowhere)}
+
+        async def settled(url: str) -> dict[str, Any]:
+            """The health as soon as who is asked has heard who owns what."""
+            async with asyncio.timeout(TAKE_OVER_SECONDS):
+                while True:
+                    health = await world.ask(url, "/api/v1/health")
+                    if {each["url"]: each["shards"] for each in health["executors"]} == parts:
+                        return health
+                    await asyncio.sleep(0.1)
+
+        health = await settled(two)
+        assert [each["problem"] for each in health["executors"]] == [None, None]
+        assert [shard["shard"] for shard in health["shards"]] == sorted(owned)
+        assert {action["action_ref"] for shard in health["shards"] for action in shard["actions"]} == set(REFS)
+        health = await settled(one)
+        (silent,) = [executor for executor in health["executors"] if not executor["answers"]]
+        assert silent["url"] == nowhere
+        assert "does not answer" in silent["problem"]
+        assert [shard["shard"] for shard in health["shards"]] == parts[one]
+        assert health["unserved_shards"] == []
+        # What nobody tells of is shown as the database has it, once that is written.
+        async with asyncio.timeout(TAKE_OVER_SECONDS):
+            while set((await world.picture(one))["queues"]) != set(REFS):
+                await asyncio.sleep(0.1)
 
 
 async def test_a_paused_owner_that_wakes_up_writes_nothing_and_takes_part_again(

@@ -14,22 +14,27 @@ from attune_executor.domain.purge import PurgeOrder, PurgeRefused, PurgeReport
 from attune_executor.domain.stuck import StuckExecution, StuckQuery
 from attune_executor.domain.submission import ExecutionRequest, Intervention, Receipt, Refusal
 from attune_executor.domain.throughput import Throughput
-from attune_executor.ports.peers import PeerError, Place
+from attune_executor.ports.checkup import ExecutorCheckup
+from attune_executor.ports.peers import PeerError, Place, QueuesThere
 from attune_executor.wire.peers import (
     CANCEL,
+    CHECKUP,
     COMPLETE,
     MAINTENANCE,
     PLACE,
     PURGE,
+    QUEUES,
     RUN_MAINTENANCE,
     STUCK,
     SUBMIT,
     THROUGHPUT,
     PeerMessageError,
+    decode_checkup,
     decode_intervention,
     decode_outcomes,
     decode_place,
     decode_purged,
+    decode_queues,
     decode_report,
     decode_reports,
     decode_stuck,
@@ -39,6 +44,10 @@ from attune_executor.wire.peers import (
 
 _CONNECT_SECONDS: Final = 2.0
 _ANSWER_SECONDS: Final = 30.0
+_LOOK_SECONDS: Final = 2.0
+"""To look at the queues, which is done again every second."""
+_CHECKUP_SECONDS: Final = 10.0
+"""Somebody waits for it, and one that takes as long is ill."""
 _PART_BYTES: Final = 512 * 1024
 
 _Answer = TypeVar("_Answer")
@@ -55,7 +64,6 @@ class HttpPeers:
     def __init__(self, secret: str, ca_file: Path | None = None) -> None:
         # No proxy: these are the executors' own addresses.
         self._http = httpx.AsyncClient(
-            timeout=httpx.Timeout(_ANSWER_SECONDS, connect=_CONNECT_SECONDS),
             trust_env=False,
             headers={"Authorization": f"Bearer {secret}"},
             verify=ssl.create_default_context(cafile=ca_file),
@@ -95,6 +103,14 @@ class HttpPeers:
         """Where an execution of a shard that is there waits."""
         return await self._answer(url, PLACE, execution_id, decode_place)
 
+    async def queues(self, url: str, shards: Sequence[int]) -> QueuesThere:
+        """The queues of those of these shards that are there."""
+        return await self._answer(url, QUEUES, shards, decode_queues, _LOOK_SECONDS)
+
+    async def checkup(self, url: str) -> ExecutorCheckup:
+        """How it is with an executor and the shards that are there."""
+        return await self._answer(url, CHECKUP, None, decode_checkup, _CHECKUP_SECONDS)
+
     async def throughput(self, url: str, ref: str | None) -> Sequence[Throughput]:
         """What came and what ended in the shards that are there."""
         return await self._answer(url, THROUGHPUT, ref, decode_throughput)
@@ -107,15 +123,23 @@ class HttpPeers:
         """Have a task run there now, unless it is switched off."""
         return await self._answer(url, RUN_MAINTENANCE, task, decode_report)
 
-    async def _answer(self, url: str, path: str, question: object, decode: Callable[[bytes], _Answer]) -> _Answer:
+    async def _answer(
+        self,
+        url: str,
+        path: str,
+        question: object,
+        decode: Callable[[bytes], _Answer],
+        seconds: float = _ANSWER_SECONDS,
+    ) -> _Answer:
         try:
-            return decode(await self._ask(f"{url}{path}", encode(question)))
+            return decode(await self._ask(f"{url}{path}", encode(question), seconds))
         except PeerMessageError as error:
             raise PeerError(f"the executor at {url} is of another release, or none: {error}") from error
 
-    async def _ask(self, url: str, body: bytes) -> bytes:
+    async def _ask(self, url: str, body: bytes, seconds: float) -> bytes:
+        timeout = httpx.Timeout(seconds, connect=_CONNECT_SECONDS)
         try:
-            response = await self._http.post(url, content=body)
+            response = await self._http.post(url, content=body, timeout=timeout)
         except httpx.HTTPError as error:
             raise PeerError(f"the executor at {url} does not answer: {error or type(error).__name__}") from error
         if response.status_code != HTTPStatus.OK:

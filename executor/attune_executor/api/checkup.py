@@ -11,13 +11,13 @@ from attune_executor.api import fields
 from attune_executor.api.access import Guard
 from attune_executor.domain.admission import Closure
 from attune_executor.domain.standing import Standing, WaitsFor
-from attune_executor.engine import checkup
+from attune_executor.ports import checkup
 from attune_executor.ports.authorization import Verb
 from attune_executor.ports.broker import QueueDepth
 
 HEALTH: Final = "/api/v1/health"
 
-Examine: TypeAlias = Callable[[], Awaitable[checkup.ExecutorCheckup]]
+Examine: TypeAlias = Callable[[], Awaitable[checkup.FleetCheckup]]
 
 
 class Component(BaseModel):
@@ -90,9 +90,10 @@ class LockHolder(BaseModel):
 
 
 class Shard(BaseModel):
-    """One shard of this executor."""
+    """One shard, as the executor that serves it tells."""
 
     shard: int = Field(description="Its number, from 0.")
+    executor: str = Field(description="Who serves it, by its name.")
     serving: bool = Field(description="Whether its turns are committed.")
     detail: str = Field(description="Why, or why not, for people.")
     last_turn_age_seconds: float = Field(description="Seconds since its last turn, idle ones included.")
@@ -106,33 +107,45 @@ class Shard(BaseModel):
     actions: list[ActionStanding] = Field(description="Every action, by its name, as its share of the queue stands.")
 
 
+class Executor(BaseModel):
+    """An executor that owns some of the shards, or all."""
+
+    name: str = Field(description="As it owns shards: its host, its process id and, where it shares, a random part.")
+    url: str | None = Field(description="Where the others reach it; null where it shares with nobody.")
+    shards: list[int] = Field(description="Those that it serves; of one that does not answer, those that it owns.")
+    answers: bool = Field(description="Whether it answers the one that was asked.")
+    problem: str | None = Field(description="Why it does not answer.")
+
+
 class Health(BaseModel):
-    """This executor and its shards. Where several executors share the shards, the others have the rest."""
+    """All executors that share the shards: any of them tells it of all. Mostly there is one."""
 
     shard_count: int = Field(description="Shards of all executors together.")
-    fifo_violations: int = Field(description="Found since this executor started; anything but 0 is a bug.")
+    fifo_violations: int = Field(description="Found since the executors started; anything but 0 is a bug.")
     lock_holders: list[LockHolder] = Field(
         description="Sessions of the database that turns wait for; looked for while reports wait or nothing is served."
     )
-    shards: list[Shard] = Field(description="Those that this executor owns, by their number.")
+    unserved_shards: list[int] = Field(description="That nobody serves now; seconds after an executor is lost: none.")
+    executors: list[Executor] = Field(description="By name, also those that do not answer.")
+    shards: list[Shard] = Field(description="By number; those of an executor that does not answer are missing.")
 
 
 class HealthAnswer(BaseModel):
-    """The executor's health."""
+    """The executors' health."""
 
     data: Health = Field(description="What the executor that was asked knows.")
 
 
-async def examine_nothing() -> checkup.ExecutorCheckup:
+async def examine_nothing() -> checkup.FleetCheckup:
     """No executor: for the description of the API, which needs none."""
-    return checkup.ExecutorCheckup(0, {}, 0)
+    return checkup.FleetCheckup(0)
 
 
 def checkup_router(examine: Examine, guard: Guard) -> APIRouter:
     """``GET /api/v1/health``."""
     router = APIRouter(tags=["queues"])
 
-    @router.get(HEALTH, summary="Which part of this executor works, who reports to it, and why each queue waits")
+    @router.get(HEALTH, summary="Which part of which executor works, who reports to it, and why each queue waits")
     async def health(request: Request) -> HealthAnswer:
         await guard.require(request, Verb.LIST, [None])
         return HealthAnswer(data=_health(await examine()))
@@ -140,19 +153,33 @@ def checkup_router(examine: Examine, guard: Guard) -> APIRouter:
     return router
 
 
-def _health(found: checkup.ExecutorCheckup) -> Health:
-    shards = [_shard(number, shard) for number, shard in sorted(found.shards.items())]
+def _health(found: checkup.FleetCheckup) -> Health:
+    executors = [
+        *(_answering(each) for each in found.answered),
+        *(
+            Executor(name=each.name, url=each.url, shards=list(each.shards), answers=False, problem=each.reason)
+            for each in found.silent
+        ),
+    ]
+    shards = [_shard(number, each.name, shard) for each in found.answered for number, shard in each.shards.items()]
     return Health(
         shard_count=found.shard_count,
         fifo_violations=found.fifo_violations,
         lock_holders=[LockHolder(**each._asdict()) for each in found.lock_holders],
-        shards=shards,
+        unserved_shards=list(found.unserved),
+        executors=sorted(executors, key=lambda each: each.name),
+        shards=sorted(shards, key=lambda each: (each.shard, each.executor)),
     )
 
 
-def _shard(number: int, found: checkup.Checkup) -> Shard:
+def _answering(found: checkup.ExecutorCheckup) -> Executor:
+    return Executor(name=found.name, url=found.url, shards=sorted(found.shards), answers=True, problem=None)
+
+
+def _shard(number: int, executor: str, found: checkup.Checkup) -> Shard:
     return Shard(
         shard=number,
+        executor=executor,
         serving=found.serving,
         detail=found.detail,
         last_turn_age_seconds=round(found.last_turn_age_seconds, 3),

@@ -26,8 +26,9 @@ from attune_executor.api.picture import (
 )
 from attune_executor.domain.emergency import Emergency
 from attune_executor.domain.policy import QueuePolicy
+from attune_executor.domain.pool_size import PoolSize
 from attune_executor.domain.stats import QueueStats
-from attune_executor.engine.views import EngineHealth, PoolSize
+from attune_executor.engine.views import EngineHealth
 from attune_executor.ports.scaling_history import ScalingHistory
 
 MOST_WATCHERS: Final = 100

@@ -18,14 +18,17 @@ from attune_executor.domain.stuck import StuckExecution, StuckQuery
 from attune_executor.domain.submission import ExecutionRequest, Intervention, Receipt, Refusal
 from attune_executor.domain.throughput import Throughput
 from attune_executor.engine.views import UnavailableError
-from attune_executor.ports.peers import Place
+from attune_executor.ports.checkup import ExecutorCheckup
+from attune_executor.ports.peers import Place, QueuesThere
 from attune_executor.wire.peers import (
     CANCEL,
+    CHECKUP,
     COMPLETE,
     MAINTENANCE,
     PEER_PATH,
     PLACE,
     PURGE,
+    QUEUES,
     RUN_MAINTENANCE,
     STUCK,
     SUBMIT,
@@ -36,6 +39,7 @@ from attune_executor.wire.peers import (
     decode_purge_order,
     decode_ref,
     decode_requests,
+    decode_shards,
     decode_stuck_query,
     decode_task,
     encode,
@@ -71,6 +75,14 @@ class ShardsHere(Protocol):
 
     async def place(self, execution_id: int) -> Place:
         """Where an execution waits."""
+        ...
+
+    async def queues(self, shards: Sequence[int]) -> QueuesThere:
+        """The queues of those of these shards that are here."""
+        ...
+
+    async def checkup(self) -> ExecutorCheckup:
+        """How it is with this executor."""
         ...
 
     async def throughput(self, ref: str | None) -> Sequence[Throughput]:
@@ -109,46 +121,62 @@ class PeerGate:
             await _STRANGER(scope, receive, send)
 
 
+class _Answers:
+    """What each question is answered with, as bytes."""
+
+    def __init__(self, here: ShardsHere) -> None:
+        self._here = here
+
+    async def submit(self, body: bytes) -> bytes:
+        return encode_outcomes(await self._here.submit(decode_requests(body)))
+
+    async def cancel(self, body: bytes) -> bytes:
+        return encode(await self._here.end(decode_execution_id(body), None))
+
+    async def complete(self, body: bytes) -> bytes:
+        return encode(await self._here.end(*decode_completion(body)))
+
+    async def purge(self, body: bytes) -> bytes:
+        return encode_purged(await self._here.purge(decode_purge_order(body)))
+
+    async def stuck(self, body: bytes) -> bytes:
+        return encode(await self._here.stuck(*decode_stuck_query(body)))
+
+    async def place(self, body: bytes) -> bytes:
+        return encode(await self._here.place(decode_execution_id(body)))
+
+    async def queues(self, body: bytes) -> bytes:
+        return encode(await self._here.queues(decode_shards(body)))
+
+    async def checkup(self, _body: bytes) -> bytes:
+        return encode(await self._here.checkup())
+
+    async def throughput(self, body: bytes) -> bytes:
+        return encode(await self._here.throughput(decode_ref(body)))
+
+    async def maintenance(self, _body: bytes) -> bytes:
+        return encode(await self._here.maintenance())
+
+    async def run_maintenance(self, body: bytes) -> bytes:
+        return encode(await self._here.run_maintenance(decode_task(body)))
+
+
 def _router(here: ShardsHere) -> Router:
-    async def submit(body: bytes) -> bytes:
-        return encode_outcomes(await here.submit(decode_requests(body)))
-
-    async def cancel(body: bytes) -> bytes:
-        return encode(await here.end(decode_execution_id(body), None))
-
-    async def complete(body: bytes) -> bytes:
-        return encode(await here.end(*decode_completion(body)))
-
-    async def purge(body: bytes) -> bytes:
-        return encode_purged(await here.purge(decode_purge_order(body)))
-
-    async def stuck(body: bytes) -> bytes:
-        return encode(await here.stuck(*decode_stuck_query(body)))
-
-    async def place(body: bytes) -> bytes:
-        return encode(await here.place(decode_execution_id(body)))
-
-    async def throughput(body: bytes) -> bytes:
-        return encode(await here.throughput(decode_ref(body)))
-
-    async def maintenance(_body: bytes) -> bytes:
-        return encode(await here.maintenance())
-
-    async def run_maintenance(body: bytes) -> bytes:
-        return encode(await here.run_maintenance(decode_task(body)))
-
-    answers = {
-        SUBMIT: submit,
-        CANCEL: cancel,
-        COMPLETE: complete,
-        PURGE: purge,
-        STUCK: stuck,
-        PLACE: place,
-        THROUGHPUT: throughput,
-        MAINTENANCE: maintenance,
-        RUN_MAINTENANCE: run_maintenance,
+    answers = _Answers(here)
+    questions = {
+        SUBMIT: answers.submit,
+        CANCEL: answers.cancel,
+        COMPLETE: answers.complete,
+        PURGE: answers.purge,
+        STUCK: answers.stuck,
+        PLACE: answers.place,
+        QUEUES: answers.queues,
+        CHECKUP: answers.checkup,
+        THROUGHPUT: answers.throughput,
+        MAINTENANCE: answers.maintenance,
+        RUN_MAINTENANCE: answers.run_maintenance,
     }
-    return Router([_route(path, answer) for path, answer in answers.items()])
+    return Router([_route(path, answer) for path, answer in questions.items()])
 
 
 def _route(path: str, answer: Callable[[bytes], Awaitable[bytes]]) -> Route:

@@ -7,10 +7,11 @@ from typing import Any, Final
 from attune_executor.api import answers
 from attune_executor.domain.emergency import Emergency
 from attune_executor.domain.policy import Admission, QueuePolicy
+from attune_executor.domain.pool_size import PoolSize
 from attune_executor.domain.stats import QueueStats
 from attune_executor.domain.thresholds import ADD_WORKERS, AGE_NOTES, LENGTH_NOTES, RAISE_CONCURRENCY, STUCK_SECONDS
 from attune_executor.domain.waiting_time import estimated_wait_seconds
-from attune_executor.engine.views import EngineHealth, PoolSize
+from attune_executor.engine.views import EngineHealth
 
 Row = Mapping[str, Any]
 

@@ -32,7 +32,7 @@ class WaitingExecution(BaseModel):
     group: str | None = Field(description="Its line, by the values of the policy's `group_by`; null without one.")
     queue_position: int = Field(description="Its place in its line, from 1 at the head.")
     estimated_start: datetime | None = Field(
-        description="Once run times are known here; null also while the queue is held or nobody works."
+        description="Once run times are known; null also while the queue is held or nobody works."
     )
 
 

@@ -8,7 +8,7 @@ from typing import Final
 
 import structlog
 
-from attune_executor.engine.backlog import Backlog
+from attune_executor.domain.backlog import Backlog
 from attune_executor.engine.inbox import Inbox
 from attune_executor.ports.broker import WorkerReport
 

@@ -1,8 +1,8 @@
 """Ownership of all shards by one executor, from its start to its end: it is alone, or was chosen by someone else."""
 
 import asyncio
-from collections.abc import Coroutine, Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Coroutine, Mapping, Sequence
+from typing import Any
 
 from attune_executor.domain.emergency import Emergency
 from attune_executor.domain.maintenance import MaintenanceRules
@@ -10,9 +10,8 @@ from attune_executor.domain.policy import QueuePolicy
 from attune_executor.domain.sharding import shard_of
 from attune_executor.engine.engine import Engine
 from attune_executor.engine.local_shard import LocalShard, OpenShard
-
-if TYPE_CHECKING:
-    from attune_executor.domain.stats import QueueStats
+from attune_executor.engine.remote_queues import RemoteQueues
+from attune_executor.ports.membership import Member
 
 
 class EveryShard:
@@ -25,7 +24,7 @@ class EveryShard:
         self._running: list[asyncio.Task[None]] = []
         self.engines: dict[int, Engine] = {}
         """By shard, from the start on."""
-        self.remote_stats: Mapping[str, QueueStats] = {}
+        self.remote = RemoteQueues()
         """None: every queue is here."""
 
     async def start(self) -> None:
@@ -67,6 +66,10 @@ class EveryShard:
     def owner_url(self, shard: int) -> str | None:
         """There is no other executor."""
         del shard
+
+    def others(self) -> Mapping[Member, Sequence[int]]:
+        """None."""
+        return {}
 
     async def set_policy(self, ref: str, policy: QueuePolicy) -> None:
         """Declare an action's policy; in force when this returns."""

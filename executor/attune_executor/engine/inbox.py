@@ -5,12 +5,12 @@ from collections.abc import Sequence
 from time import monotonic
 from typing import Any
 
+from attune_executor.domain.backlog import Backlog
 from attune_executor.domain.emergency import Emergency
 from attune_executor.domain.execution import Ending
 from attune_executor.domain.policy import QueuePolicy
 from attune_executor.domain.purge import PurgeOrder, PurgeRefused, PurgeReport
 from attune_executor.domain.submission import ExecutionRequest, Intervention, Receipt, Refusal
-from attune_executor.engine.backlog import Backlog
 from attune_executor.engine.batch import Batch, EmergencyChange, EndRequest, PolicyChange, PurgeRequest, Submission
 from attune_executor.engine.views import UnavailableError
 from attune_executor.ports.broker import WorkerReport

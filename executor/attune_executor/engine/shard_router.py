@@ -19,7 +19,9 @@ from attune_executor.domain.throughput import Throughput
 from attune_executor.engine.engine import Engine
 from attune_executor.engine.shards_here import Shards, ShardsHere, changing_owner, end_at, submitted_in_parts
 from attune_executor.engine.views import EngineHealth, ExecutionView, UnavailableError
+from attune_executor.ports.checkup import ExecutorCheckup, FleetCheckup, SilentExecutor
 from attune_executor.ports.journal import StoredExecution
+from attune_executor.ports.membership import Member
 from attune_executor.ports.peers import PeerError, Peers
 
 _Answer = TypeVar("_Answer")
@@ -30,15 +32,21 @@ class ShardRouter:
 
     Args:
         find: looks an execution up in the database, whatever its shard; raises JournalError.
+        examine: looks into this executor.
     """
 
     def __init__(
-        self, count: int, shards: Shards, peers: Peers, find: Callable[[int], Awaitable[StoredExecution | None]]
+        self,
+        count: int,
+        shards: Shards,
+        peers: Peers,
+        find: Callable[[int], Awaitable[StoredExecution | None]],
+        examine: Callable[[], Awaitable[ExecutorCheckup]],
     ) -> None:
         self._count = count
         self._shards = shards
         self._peers = peers
-        self.here = ShardsHere(count, shards, find)
+        self.here = ShardsHere(count, shards, find, examine)
         """What belongs to this executor, for the others to ask."""
 
     async def submit(self, requests: Sequence[ExecutionRequest]) -> Sequence[Receipt | Refusal]:
@@ -137,14 +145,14 @@ class ShardRouter:
         return ExecutionView(stored, *place)
 
     def stats(self) -> Sequence[QueueStats]:
-        """Every queue: those that are here a fraction of a second old, the others about two."""
+        """Every queue: those that are here a fraction of a second old, the others about one."""
         here = {each.action_ref: each for engine in self._shards.engines.values() for each in engine.stats()}
-        return tuple({**self._shards.remote_stats, **here}.values())
+        return tuple({**self._shards.remote.stats, **here}.values())
 
     def stats_of(self, ref: str) -> QueueStats | None:
         """One queue; None where the action is unknown."""
         engine = self._shards.engines.get(shard_of(ref, self._count))
-        return self._shards.remote_stats.get(ref) if engine is None else engine.stats_of(ref)
+        return self._shards.remote.stats.get(ref) if engine is None else engine.stats_of(ref)
 
     async def throughput(self, ref: str | None = None) -> Sequence[Throughput]:
         """What came and what ended in the last hour, of one action or of all; nothing where the action is unknown.
@@ -190,6 +198,21 @@ class ShardRouter:
             broker_connected=all(state.broker_connected for state in states.values()),
             detail="; ".join([f"serving {which} of {self._count} shards", *troubles]),
         )
+
+    async def checkup(self) -> FleetCheckup:
+        """How it is with this executor and with all others; one that does not answer is named."""
+        others = self._shards.others()
+        here = await self.here.checkup()
+        told = await asyncio.gather(*(self._checkup_at(member, shards) for member, shards in others.items()))
+        answered = [here, *(each for each in told if isinstance(each, ExecutorCheckup))]
+        silent = [each for each in told if isinstance(each, SilentExecutor)]
+        return FleetCheckup(self._count, answered, silent)
+
+    async def _checkup_at(self, member: Member, shards: Sequence[int]) -> ExecutorCheckup | SilentExecutor:
+        try:
+            return await self._peers.checkup(member.url)
+        except PeerError as error:
+            return SilentExecutor(member.name, member.url, shards, str(error))
 
     def _where_is(self, action_ref: str) -> Engine | str:
         return self._where(shard_of(action_ref, self._count))

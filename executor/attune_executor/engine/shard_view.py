@@ -5,16 +5,17 @@ from collections.abc import Sequence
 from typing import Final
 
 from attune_executor.domain.policy import QueuePolicy
+from attune_executor.domain.pool_size import PoolSize
 from attune_executor.domain.stats import QueueStats
 from attune_executor.domain.stuck import StuckExecution, StuckQuery
 from attune_executor.domain.throughput import Throughput, throughput
-from attune_executor.engine.checkup import Checkup, Component, PoolView
 from attune_executor.engine.completion_listener import CompletionListener
 from attune_executor.engine.dispatcher import Dispatcher
 from attune_executor.engine.statistics import Statistics
 from attune_executor.engine.turn_loop import TurnLoop
-from attune_executor.engine.views import EngineHealth, ExecutionView, PoolSize, UnavailableError
+from attune_executor.engine.views import EngineHealth, ExecutionView, UnavailableError
 from attune_executor.ports.broker import Broker, BrokerError
+from attune_executor.ports.checkup import Checkup, Component, PoolView
 from attune_executor.ports.clock import Clock
 from attune_executor.ports.journal import StoredExecution
 

@@ -6,16 +6,19 @@ from typing import Protocol, TypeVar
 
 from attune_executor.domain.execution import Ending
 from attune_executor.domain.maintenance import MAINTAINING_SHARD, Task, TaskReport
+from attune_executor.domain.pool_size import as_known_best
 from attune_executor.domain.purge import PurgeOrder, PurgeRefused, PurgeReport
 from attune_executor.domain.sharding import shard_of
-from attune_executor.domain.stats import QueueStats
 from attune_executor.domain.stuck import StuckExecution, StuckQuery, oldest
 from attune_executor.domain.submission import ExecutionRequest, Intervention, Receipt, Refusal
 from attune_executor.domain.throughput import Throughput
 from attune_executor.engine.engine import Engine
+from attune_executor.engine.remote_queues import RemoteQueues
 from attune_executor.engine.views import UnavailableError
+from attune_executor.ports.checkup import ExecutorCheckup
 from attune_executor.ports.journal import JournalError, StoredExecution
-from attune_executor.ports.peers import Place
+from attune_executor.ports.membership import Member
+from attune_executor.ports.peers import Place, QueuesThere
 
 _Where = TypeVar("_Where")
 
@@ -29,8 +32,12 @@ class Shards(Protocol):
         ...
 
     @property
-    def remote_stats(self) -> Mapping[str, QueueStats]:
-        """The queues of the others, by action, about a second old."""
+    def remote(self) -> RemoteQueues:
+        """The queues of the others."""
+        ...
+
+    def others(self) -> Mapping[Member, Sequence[int]]:
+        """The other executors, each with the shards that it owns."""
         ...
 
     def owner_url(self, shard: int) -> str | None:
@@ -44,12 +51,21 @@ class ShardsHere:
     Args:
         count: shards in all.
         find: looks an execution up in the database, whatever its shard; raises JournalError.
+        examine: looks into this executor.
     """
 
-    def __init__(self, count: int, shards: Shards, find: Callable[[int], Awaitable[StoredExecution | None]]) -> None:
+    def __init__(
+        self,
+        count: int,
+        shards: Shards,
+        find: Callable[[int], Awaitable[StoredExecution | None]],
+        examine: Callable[[], Awaitable[ExecutorCheckup]],
+    ) -> None:
         self._count = count
         self._shards = shards
         self._find = find
+        self.checkup = examine
+        """How it is with this executor."""
 
     async def find(self, execution_id: int) -> StoredExecution | None:
         """An execution as the database has it, whatever its shard.
@@ -94,6 +110,12 @@ class ShardsHere:
             return Place(None, None)
         view = engine.view(stored)
         return Place(view.queue_position, view.estimated_start_seconds)
+
+    async def queues(self, shards: Sequence[int]) -> QueuesThere:
+        """The queues of those of these shards that are here; it waits for nothing."""
+        engines = {number: engine for number, engine in self._shards.engines.items() if number in shards}
+        pools = as_known_best(engine.pools() for engine in self._shards.engines.values())
+        return QueuesThere({number: engine.stats() for number, engine in engines.items()}, pools)
 
     async def throughput(self, ref: str | None) -> Sequence[Throughput]:
         """What came and what ended in the last hour, of one action or of all that are here."""

@@ -6,8 +6,8 @@ another executor, which is no reason to end: this one goes on with the others, a
 """
 
 import asyncio
-from collections.abc import Coroutine, Mapping
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Coroutine, Mapping, Sequence
+from typing import Any, Final
 
 import structlog
 
@@ -17,13 +17,12 @@ from attune_executor.domain.policy import QueuePolicy
 from attune_executor.domain.sharding import divide, shard_of
 from attune_executor.engine.engine import Engine
 from attune_executor.engine.local_shard import LocalShard, OpenShard
+from attune_executor.engine.remote_queues import RemoteQueues, ask_owners
 from attune_executor.engine.views import UnavailableError
 from attune_executor.ports.broker import BrokerError
 from attune_executor.ports.journal import FencedError, JournalError
-from attune_executor.ports.membership import Member, Membership, Roster
-
-if TYPE_CHECKING:
-    from attune_executor.domain.stats import QueueStats
+from attune_executor.ports.membership import Member, Membership
+from attune_executor.ports.peers import Peers
 
 _log = structlog.get_logger("attune.shards")
 _POLL_SECONDS: Final = 0.05
@@ -34,6 +33,7 @@ class SharedShards:
 
     Args:
         member: this executor; its name must be nobody else's.
+        peers: the other executors, who are asked for the queues that are theirs.
         policies: by action, of all shards: a shard gets them when it is taken, before it serves.
         emergency: likewise.
         interval_seconds: between two looks around.
@@ -43,6 +43,7 @@ class SharedShards:
         self,
         member: Member,
         membership: Membership,
+        peers: Peers,
         count: int,
         open_shard: OpenShard,
         policies: Mapping[str, QueuePolicy],
@@ -51,6 +52,7 @@ class SharedShards:
     ) -> None:
         self._member = member
         self._membership = membership
+        self._peers = peers
         self._count = count
         self._open = open_shard
         self._declared = dict(policies)
@@ -61,11 +63,12 @@ class SharedShards:
         self._turning: dict[int, Engine] = {}
         self._looking: asyncio.Task[None] | None = None
         self._stopping = False
-        self._roster: Roster | None = None
+        self._others: Mapping[Member, Sequence[int]] = {}
+        self._asking: asyncio.Task[None] | None = None
         self.engines: dict[int, Engine] = {}
         """Of the shards that serve here, with their policies in force."""
-        self.remote_stats: Mapping[str, QueueStats] = {}
-        """The queues of the other shards, about a second old; replaced, never changed."""
+        self.remote = RemoteQueues()
+        """The queues of the other shards, about a second old; replaced, never changed, so any thread may read it."""
 
     async def start(self) -> None:
         """Join; returns once the shards that were free are served here.
@@ -74,6 +77,8 @@ class SharedShards:
             JournalError: the database is away.
         """
         await self._look_around()
+        if self._asking is not None:
+            await asyncio.wait({self._asking})
         self._looking = asyncio.create_task(self._keep_looking(), name="shards")
         while any(number not in self.engines for number in self._owning):
             await asyncio.wait({self._looking}, timeout=_POLL_SECONDS)
@@ -103,6 +108,9 @@ class SharedShards:
         if self._looking is not None:
             self._looking.cancel()
             await asyncio.wait({self._looking})
+        if self._asking is not None:
+            self._asking.cancel()
+            await asyncio.wait({self._asking})
         try:
             await self._membership.leave(self._member.name)
         except JournalError as error:
@@ -114,12 +122,11 @@ class SharedShards:
 
     def owner_url(self, shard: int) -> str | None:
         """Where the API of a shard's owner is, as of a moment ago; None where nobody who is alive owns it."""
-        if self._roster is None:
-            return None
-        owner = next((state.owner for state in self._roster.shards if state.shard == shard), None)
-        return next(
-            (member.url for member in self._roster.members if member.name == owner and member != self._member), None
-        )
+        return next((member.url for member, owned in self._others.items() if shard in owned), None)
+
+    def others(self) -> Mapping[Member, Sequence[int]]:
+        """The other executors that are alive, as of a moment ago, each with the shards that it owns."""
+        return self._others
 
     async def set_policy(self, ref: str, policy: QueuePolicy) -> None:
         """Declare an action's policy; in force when this returns, where its shard is here."""
@@ -168,7 +175,12 @@ class SharedShards:
                 _log.warning("cannot look who else is alive", reason=str(error))
 
     async def _look_around(self) -> None:
-        roster = self._roster = await self._membership.renew(self._member)
+        roster = await self._membership.renew(self._member)
+        self._others = {
+            member: [state.shard for state in roster.shards if state.owner == member.name]
+            for member in roster.members
+            if member != self._member
+        }
         epochs = {state.shard: state.epoch for state in roster.shards}
         holding = self._owning.keys()
         division = divide(self._member.name, holding, [member.name for member in roster.members], roster.shards)
@@ -177,9 +189,21 @@ class SharedShards:
         if division.give_back in self._turning:
             _log.info("giving a shard back for others to take", shard=division.give_back)
             self._turning[division.give_back].stop()
-        remote = [number for number in epochs if number not in self._owning]
-        stats = await self._membership.statistics(remote) if remote else ()
-        self.remote_stats = {each.action_ref: each for each in stats}
+        self._ask([number for number in epochs if number not in self._owning])
+
+    def _ask(self, elsewhere: Sequence[int]) -> None:
+        """Ask for the queues of these shards unless that is under way: one who is slow to answer delays no renewal."""
+        if self._asking is not None:
+            if not self._asking.done():
+                return
+            self._asking.result()
+        self._asking = asyncio.create_task(self._hear(elsewhere), name="queues elsewhere")
+
+    async def _hear(self, elsewhere: Sequence[int]) -> None:
+        try:
+            self.remote = await ask_owners(self._peers, self._membership.statistics, elsewhere, self._others)
+        except JournalError as error:
+            _log.warning("the queues of others stay as they were last seen", reason=str(error))
 
     async def _own(self, number: int, epoch: int) -> None:
         """Take a shard, serve it, and give it back once its engine is told to stop."""

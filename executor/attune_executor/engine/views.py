@@ -19,19 +19,6 @@ class ExecutionView:
 
 
 @dataclass(frozen=True, slots=True)
-class PoolSize:
-    """A pool of workers as their heartbeats show it: those that take executions, and those that are about to leave.
-
-    ``slots`` is what the former run at a time together, ``held`` what all of them have.
-    """
-
-    workers: int
-    draining: int
-    slots: int
-    held: int
-
-
-@dataclass(frozen=True, slots=True)
 class EngineHealth:
     """Whether the engine turns. ``last_turn_age_seconds`` counts from the last commit, idle ones included."""
 

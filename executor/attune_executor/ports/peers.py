@@ -1,14 +1,17 @@
 """The other executors, asked for what only the owner of a shard can do."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple, Protocol
 
 from attune_executor.domain.execution import Ending
 from attune_executor.domain.maintenance import Task, TaskReport
+from attune_executor.domain.pool_size import PoolSize
 from attune_executor.domain.purge import PurgeOrder, PurgeRefused, PurgeReport
+from attune_executor.domain.stats import QueueStats
 from attune_executor.domain.stuck import StuckExecution, StuckQuery
 from attune_executor.domain.submission import ExecutionRequest, Intervention, Receipt, Refusal
 from attune_executor.domain.throughput import Throughput
+from attune_executor.ports.checkup import ExecutorCheckup
 
 
 class Place(NamedTuple):
@@ -16,6 +19,13 @@ class Place(NamedTuple):
 
     queue_position: int | None
     estimated_start_seconds: float | None
+
+
+class QueuesThere(NamedTuple):
+    """The queues of an executor's shards with what it measured of them, and the pools of workers that it knows."""
+
+    by_shard: Mapping[int, Sequence[QueueStats]]
+    pools: Mapping[str, PoolSize]
 
 
 class PeerError(Exception):
@@ -47,6 +57,14 @@ class Peers(Protocol):
 
     async def place(self, url: str, execution_id: int) -> Place:
         """Where an execution of a shard that is there waits."""
+        ...
+
+    async def queues(self, url: str, shards: Sequence[int]) -> QueuesThere:
+        """The queues of those of these shards that are there."""
+        ...
+
+    async def checkup(self, url: str) -> ExecutorCheckup:
+        """How it is with an executor and the shards that are there."""
         ...
 
     async def throughput(self, url: str, ref: str | None) -> Sequence[Throughput]:

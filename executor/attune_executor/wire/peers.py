@@ -11,7 +11,8 @@ from attune_executor.domain.purge import PurgeOrder, PurgeRefused, PurgeReport
 from attune_executor.domain.stuck import StuckExecution, StuckQuery
 from attune_executor.domain.submission import ExecutionRequest, Intervention, Receipt, Refusal
 from attune_executor.domain.throughput import Throughput
-from attune_executor.ports.peers import Place
+from attune_executor.ports.checkup import ExecutorCheckup
+from attune_executor.ports.peers import Place, QueuesThere
 
 PEER_PATH: Final = "/peer/v1"
 SUBMIT: Final = f"{PEER_PATH}/submit"
@@ -20,6 +21,8 @@ COMPLETE: Final = f"{PEER_PATH}/complete"
 PURGE: Final = f"{PEER_PATH}/purge"
 STUCK: Final = f"{PEER_PATH}/stuck"
 PLACE: Final = f"{PEER_PATH}/place"
+QUEUES: Final = f"{PEER_PATH}/queues"
+CHECKUP: Final = f"{PEER_PATH}/checkup"
 THROUGHPUT: Final = f"{PEER_PATH}/throughput"
 MAINTENANCE: Final = f"{PEER_PATH}/maintenance"
 RUN_MAINTENANCE: Final = f"{PEER_PATH}/run-maintenance"
@@ -51,6 +54,9 @@ _purged: Final = msgpack.Decoder(_Purged)
 _stuck_query: Final = msgpack.Decoder(tuple[StuckQuery, list[int]])
 _stuck: Final = msgpack.Decoder(list[StuckExecution])
 _place: Final = msgpack.Decoder(Place)
+_shards: Final = msgpack.Decoder(list[int])
+_queues: Final = msgpack.Decoder(QueuesThere)
+_checkup: Final = msgpack.Decoder(ExecutorCheckup)
 _ref: Final = msgpack.Decoder(str | None)
 _throughput: Final = msgpack.Decoder(list[Throughput])
 _task: Final = msgpack.Decoder(Task)
@@ -128,6 +134,21 @@ def decode_stuck(body: bytes) -> Sequence[StuckExecution]:
 def decode_place(body: bytes) -> Place:
     """Where an execution waits; raises PeerMessageError."""
     return _decoded(_place, body)
+
+
+def decode_shards(body: bytes) -> Sequence[int]:
+    """Numbers of shards; raises PeerMessageError."""
+    return _decoded(_shards, body)
+
+
+def decode_queues(body: bytes) -> QueuesThere:
+    """The queues of shards, and pools of workers; raises PeerMessageError."""
+    return _decoded(_queues, body)
+
+
+def decode_checkup(body: bytes) -> ExecutorCheckup:
+    """How it is with an executor; raises PeerMessageError."""
+    return _decoded(_checkup, body)
 
 
 def decode_ref(body: bytes) -> str | None:

@@ -135,16 +135,23 @@ class AttuneProcesses:
         if process.stop() != 0:
             raise ProcessError(f"the database could not be migrated:\n{process.log()}")
 
-    def executor(self, ready_seconds: float = _READY_SECONDS, *, port: int | None = None) -> HostProcess:
+    def executor(
+        self,
+        ready_seconds: float = _READY_SECONDS,
+        *,
+        port: int | None = None,
+        environment: Mapping[str, str] | None = None,
+    ) -> HostProcess:
         """Start an executor and wait until it serves, for at most so long, at ``url`` unless it gets another port.
+
+        ``environment`` adds variables for this one alone.
 
         Raises:
             ProcessError: it does not.
         """
         port = port or self._port
-        process = self._start(
-            "executor", ["attune-executor", "run", "--config", str(self._config)], {"ATTUNE__API__PORT": str(port)}
-        )
+        arguments = ["attune-executor", "run", "--config", str(self._config)]
+        process = self._start("executor", arguments, {"ATTUNE__API__PORT": str(port), **(environment or {})})
         deadline = time.monotonic() + ready_seconds
         while not _serving(port):
             if not process.running or time.monotonic() > deadline:

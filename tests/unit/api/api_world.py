@@ -26,12 +26,12 @@ from attune_executor.domain.emergency import Emergency
 from attune_executor.domain.execution import ExecutionStatus
 from attune_executor.domain.policy import Admission, QueuePolicy
 from attune_executor.domain.records import Finished
-from attune_executor.engine.checkup import ExecutorCheckup
 from attune_executor.engine.engine import Engine
 from attune_executor.engine.maintenance import Maintenance
 from attune_executor.engine.statistics import Statistics
 from attune_executor.engine.turn_loop import TurnSettings
 from attune_executor.ports.authorization import Authorizer
+from attune_executor.ports.checkup import ExecutorCheckup, FleetCheckup
 
 REF = "core.echo"
 
@@ -89,8 +89,8 @@ async def api_world(
     running = asyncio.create_task(engine.run())
     await engine.started()
 
-    async def examine() -> ExecutorCheckup:
-        return ExecutorCheckup(1, {0: await engine.checkup()}, fifo_violations=0)
+    async def examine() -> FleetCheckup:
+        return FleetCheckup(1, [ExecutorCheckup("test", None, {0: await engine.checkup()}, fifo_violations=0)])
 
     api = create_api(
         engine,

@@ -12,7 +12,7 @@ from attune_executor.api.live import AbsentQueues
 from attune_executor.api.picture import THRESHOLDS, pool_row, state_row
 from attune_executor.api.scaling import ScalingDecision
 from attune_executor.domain.emergency import Emergency
-from attune_executor.engine.views import PoolSize
+from attune_executor.domain.pool_size import PoolSize
 from testbed.docs.configuration import every_key
 from testbed.docs.inventory import has_endpoint, openapi
 from unit.api.api_world import api_world

@@ -13,8 +13,9 @@ from attune_executor.api import live as live_module
 from attune_executor.api.live import AbsentQueues, LiveQueues
 from attune_executor.domain.emergency import Emergency
 from attune_executor.domain.policy import Admission, QueuePolicy, RateLimit
+from attune_executor.domain.pool_size import PoolSize
 from attune_executor.domain.stats import Load, QueueStats
-from attune_executor.engine.views import EngineHealth, PoolSize
+from attune_executor.engine.views import EngineHealth
 
 QUEUE = QueueStats(7, "core.echo", 3, 2, 2, 990.0, 5, 0, 0, 1000.0, Load(0.0, 4.0))
 POLICY = QueuePolicy(concurrency=2, max_queue_length=10)

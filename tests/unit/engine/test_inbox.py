@@ -1,6 +1,6 @@
 """What waits for a turn, and for how long."""
 
-from attune_executor.engine.backlog import Backlog
+from attune_executor.domain.backlog import Backlog
 from attune_executor.engine.inbox import Inbox
 from attune_executor.ports.broker import DeliveryMark, WorkerReport
 

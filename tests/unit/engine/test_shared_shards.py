@@ -17,7 +17,7 @@ from attune_executor.adapters.memory import (
 )
 from attune_executor.domain.execution import Ending, ExecutionStatus
 from attune_executor.domain.maintenance import Task, TaskReport
-from attune_executor.domain.policy import QueuePolicy
+from attune_executor.domain.policy import Admission, QueuePolicy
 from attune_executor.domain.purge import PurgeOrder, PurgeRefused, PurgeReport
 from attune_executor.domain.sharding import shard_of
 from attune_executor.domain.stuck import StuckExecution, StuckQuery
@@ -31,8 +31,9 @@ from attune_executor.engine.shared_shards import SharedShards
 from attune_executor.engine.statistics import Statistics
 from attune_executor.engine.turn_loop import TurnSettings
 from attune_executor.engine.views import UnavailableError
+from attune_executor.ports.checkup import ExecutorCheckup, FleetCheckup
 from attune_executor.ports.membership import Member
-from attune_executor.ports.peers import PeerError, Place
+from attune_executor.ports.peers import PeerError, Place, QueuesThere
 
 COUNT = 4
 ALIVE_SECONDS = 0.4
@@ -49,6 +50,8 @@ class World:
         self.clock = ManualClock()
         self.executors: dict[str, tuple[SharedShards, ShardRouter]] = {}
         self.brokers: list[MemoryBroker] = []
+        self.silent: set[str] = set()
+        """Executors that do not answer the others."""
 
     def opener(self, owner: str) -> Callable[[int, int | None], "asyncio.Future[LocalShard]"]:
         async def open_shard(number: int, if_epoch: int | None) -> LocalShard:
@@ -71,9 +74,14 @@ class World:
     async def executor(self, name: str) -> AsyncGenerator[tuple[SharedShards, ShardRouter]]:
         await self.membership.fix_count(COUNT)
         shards = SharedShards(
-            Member(name, name), self.membership, COUNT, self.opener(name), POLICIES, None, interval_seconds=0.05
+            Member(name, name), self.membership, self, COUNT, self.opener(name), POLICIES, None, interval_seconds=0.05
         )
-        router = ShardRouter(COUNT, shards, self, MemoryJournal(self.store).execution)
+
+        async def examine() -> ExecutorCheckup:
+            found = {number: await engine.checkup() for number, engine in shards.engines.items()}
+            return ExecutorCheckup(name, name, found, fifo_violations=0)
+
+        router = ShardRouter(COUNT, shards, self, MemoryJournal(self.store).execution, examine)
         self.executors[name] = shards, router
         await shards.start()
         try:
@@ -99,7 +107,7 @@ class World:
         return known and sum(sizes) == COUNT and max(sizes) - min(sizes) <= 1
 
     def _peer(self, url: str) -> ShardRouter:
-        if url not in self.executors:
+        if url not in self.executors or url in self.silent:
             raise PeerError(f"{url} does not answer")
         return self.executors[url][1]
 
@@ -123,6 +131,12 @@ class World:
 
     async def place(self, url: str, execution_id: int) -> Place:
         return await self._peer(url).here.place(execution_id)
+
+    async def queues(self, url: str, shards: Sequence[int]) -> QueuesThere:
+        return await self._peer(url).here.queues(shards)
+
+    async def checkup(self, url: str) -> ExecutorCheckup:
+        return await self._peer(url).here.checkup()
 
     async def throughput(self, url: str, ref: str | None) -> Sequence[Throughput]:
         return await self._peer(url).here.throughput(ref)
@@ -182,6 +196,42 @@ async def test_whoever_is_asked_all_actions_are_reached(world: World) -> None:
             assert not await asked.throughput("core.unknown")
         assert await router.execution(10**6) is None
         assert await router.cancel(10**6) is Intervention.UNKNOWN
+
+
+async def test_whoever_is_asked_knows_what_the_owners_measured(world: World) -> None:
+    async with world.executor("one") as (one, router), world.executor("two") as (two, other):
+        await until(world.even)
+        world.give_workers()
+        await router.submit([ExecutionRequest(ref, b"{}") for ref in REFS])
+
+        def alike() -> bool:
+            seen = [sorted(asked.stats(), key=lambda each: each.action_ref) for asked in (router, other)]
+            return seen[0] == seen[1] and all(each.active_count for each in seen[0])
+
+        await until(alike)
+        assert all(each.load.peak_per_hour > 0 and each.admission is Admission.OPEN for each in other.stats())
+        assert one.remote.pools["default"].slots == two.remote.pools["default"].slots > 0
+        world.silent = {"one"}
+        # As the database has it, which knows nothing of all that.
+        await until(lambda: all(each.admission is None for each in two.remote.stats.values()))
+        assert {each.action_ref for each in other.stats()} == set(REFS)
+
+
+async def test_the_health_is_that_of_all_executors_whoever_is_asked(world: World) -> None:
+    async with world.executor("one") as (one, router), world.executor("two") as (two, other):
+        await until(world.even)
+        for asked in (router, other):
+            found = await asked.checkup()
+            assert {each.name: sorted(each.shards) for each in found.answered} == world.owned()
+            assert (found.shard_count, found.silent, found.unserved) == (COUNT, [], [])
+        world.silent = {"one"}
+        found = await other.checkup()
+        assert [each.name for each in found.answered] == ["two"]
+        assert [(each.name, each.url, list(each.shards), each.reason) for each in found.silent] == [
+            ("one", "one", sorted(one.engines), "one does not answer")
+        ]
+        assert found.unserved == []
+        assert FleetCheckup(COUNT, [], found.silent).unserved == sorted(two.engines)
 
 
 async def test_ending_by_hand_reaches_every_action_whoever_is_asked(world: World) -> None:

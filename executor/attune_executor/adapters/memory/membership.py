@@ -55,7 +55,7 @@ class MemoryMembership:
         self._store.check_up()
         ids = {action.action_id: ref for ref, action in self._store.actions.items() if action.shard in shards}
         return [
-            replace(stats, action_ref=ids[stats.action_id], load=Load(0.0, None))
+            replace(stats, action_ref=ids[stats.action_id], load=Load(0.0, None), admission=None)
             for stats in self._store.stats.values()
             if stats.action_id in ids
         ]

@@ -67,6 +67,8 @@ CHECKS: Final[dict[str, Check]] = {
         _STUCK,
         (*_OPERATOR, "no-leader"),
     ),
+    "executor-silent": Check("an executor that shares the shards does not answer the others", _STUCK),
+    "shards-unserved": Check("nobody serves a shard", _STUCK, ("database-away", "broker-away")),
     "executor-hung": Check("the executor answers and its turns stand still", _STUCK, ("database-away",)),
     "database-away": Check("the executor does not get at PostgreSQL", _STUCK),
     "broker-away": Check("the executor does not get at RabbitMQ", _STUCK),

@@ -101,12 +101,24 @@ class Shard(_Answer):
     actions: tuple[ActionStanding, ...] = ()
 
 
+class Executor(_Answer):
+    """An executor that owns shards; ``problem`` is why it does not answer the one that was asked."""
+
+    name: str
+    url: str | None = None
+    shards: tuple[int, ...] = ()
+    answers: bool = True
+    problem: str | None = None
+
+
 class ExecutorHealth(_Answer):
-    """The executor and its shards."""
+    """The executors and their shards; mostly there is one."""
 
     shard_count: int = 1
     fifo_violations: int = 0
     lock_holders: tuple[LockHolder, ...] = ()
+    unserved_shards: tuple[int, ...] = ()
+    executors: tuple[Executor, ...] = ()
     shards: tuple[Shard, ...] = ()
 
     def component(self, name: str) -> Component | None:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 from itertools import chain
 from typing import Final, TypeAlias
 
-from attune_operator.ctl.doctor import executor_parts, installation, notices, policies, workers
+from attune_operator.ctl.doctor import executor_parts, installation, notices, policies, shared_shards, workers
 from attune_operator.ctl.doctor.answering_workers import somebody_works, workers_answer
 from attune_operator.ctl.doctor.causality import arranged
 from attune_operator.ctl.doctor.completions import completions_are_taken
@@ -21,6 +21,8 @@ DIAGNOSES: Final[tuple[Diagnosis, ...]] = (
     installation.operator_there,
     installation.somebody_leads,
     installation.executor_answers,
+    shared_shards.executors_reach_each_other,
+    shared_shards.every_shard_is_served,
     executor_parts.turns_go_on,
     executor_parts.database_answers,
     executor_parts.broker_answers,

@@ -1,5 +1,6 @@
 """From recorded evidence to findings: each fault its own, and what follows from it under it."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -7,7 +8,7 @@ from typing import Any
 import pytest
 
 from attune_operator.ctl.doctor.evidence import Container, UnknownAction, Unread
-from attune_operator.ctl.doctor.executor_health import LockHolder
+from attune_operator.ctl.doctor.executor_health import ExecutorHealth, LockHolder
 from attune_operator.ctl.doctor.finding import Severity, Thresholds
 from unit.operator.ctl.doctor.conftest import HOME, NOW, OPERATOR, WORKERS, Clinic, failing, health, pod, workload
 
@@ -111,6 +112,23 @@ def test_turns_that_stand_still_and_executions_that_were_overtaken(clinic: Clini
         Severity.CRITICAL,
         "attune incident",
     )
+
+
+def together(*executors: Mapping[str, Any], **changes: Any) -> ExecutorHealth:
+    """Executors that share four shards."""
+    shared = {"shard_count": 4, "executors": executors, **changes}
+    return ExecutorHealth.model_validate({**health().model_dump(), **shared})
+
+
+def test_executors_that_share_the_shards(clinic: Clinic) -> None:
+    one, two = {"name": "one", "shards": [0, 2]}, {"name": "two", "url": "http://two", "shards": [1, 3]}
+    silent = {**two, "answers": False, "problem": "it does not answer"}
+    found = clinic.finding(executor=together(one, silent))
+    assert (found.id, found.evidence) == ("executor-silent", ("http://two: it does not answer",))
+    assert found.what == "the executor two does not answer the others: it has shards 1, 3"
+    found = clinic.finding(executor=together(one, two, unserved_shards=[3]))
+    assert (found.id, found.what) == ("shards-unserved", "nobody serves shard 3 of 4")
+    assert clinic.findings(executor=together(one, two)) == []
 
 
 def test_workers_that_do_not_answer(clinic: Clinic) -> None:

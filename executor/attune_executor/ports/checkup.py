@@ -1,12 +1,12 @@
-"""What a physician of the executor asks for: which part does its work, who reports, and why each queue waits."""
+"""What a physician of the executors asks for: which part does its work, who reports, and why each queue waits."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Self
 
+from attune_executor.domain.backlog import Backlog
 from attune_executor.domain.standing import Standing
 from attune_executor.domain.worker_pool import WorkerPool
-from attune_executor.engine.backlog import Backlog
 from attune_executor.ports.broker import QueueDepth
 from attune_executor.ports.locks import LockHolder
 from attune_executor.vital import Vital
@@ -103,13 +103,55 @@ class ExecutorCheckup:
     """An executor at one moment.
 
     Attributes:
-        shard_count: how many there are, here or with other executors.
-        shards: those that are here, by number.
-        fifo_violations: executions that were found overtaken since this executor started; anything but 0 is a bug.
+        name: as it owns shards.
+        url: where the others reach it; None where it shares with nobody.
+        shards: those that it serves, by number.
+        fifo_violations: executions that it found overtaken, in any shard, since it started; anything but 0 is a bug.
         lock_holders: sessions of the database that this executor waits for; looked for while its turns are slow.
     """
 
-    shard_count: int
+    name: str
+    url: str | None
     shards: Mapping[int, Checkup]
     fifo_violations: int
     lock_holders: Sequence[LockHolder] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SilentExecutor:
+    """An executor that is alive by what it writes in the database, and does not answer the others.
+
+    Attributes:
+        shards: those that it owns.
+        reason: why it did not answer.
+    """
+
+    name: str
+    url: str
+    shards: Sequence[int]
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class FleetCheckup:
+    """All executors that share the shards, at one moment; ``shard_count`` counts the shards of all together."""
+
+    shard_count: int
+    answered: Sequence[ExecutorCheckup] = ()
+    silent: Sequence[SilentExecutor] = ()
+
+    @property
+    def unserved(self) -> Sequence[int]:
+        """Shards that nobody serves: being taken over, or owned by somebody who cannot serve them."""
+        told = {number for each in self.answered for number in each.shards}
+        return sorted(set(range(self.shard_count)) - told - {number for each in self.silent for number in each.shards})
+
+    @property
+    def fifo_violations(self) -> int:
+        """The most that any executor found: each of them looks at every shard."""
+        return max((each.fifo_violations for each in self.answered), default=0)
+
+    @property
+    def lock_holders(self) -> Sequence[LockHolder]:
+        """Sessions of the database that any executor waits for, each once."""
+        return list({holder.pid: holder for each in self.answered for holder in each.lock_holders}.values())

@@ -1,0 +1,56 @@
+"""The queues of the shards that other executors own: as these tell, and where one does not, as the database does.
+
+Only its owner has measured how long a queue's executions run, without which nobody can say when one starts.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from attune_executor.domain.pool_size import PoolSize, as_known_best
+from attune_executor.domain.stats import QueueStats
+from attune_executor.ports.membership import Member
+from attune_executor.ports.peers import PeerError, Peers, QueuesThere
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteQueues:
+    """What was last heard: the queues by action, and the pools of workers by name as the other executors see them."""
+
+    stats: Mapping[str, QueueStats] = field(default_factory=dict[str, QueueStats])
+    pools: Mapping[str, PoolSize] = field(default_factory=dict[str, PoolSize])
+
+
+async def ask_owners(
+    peers: Peers,
+    stored: Callable[[Sequence[int]], Awaitable[Sequence[QueueStats]]],
+    shards: Sequence[int],
+    owners: Mapping[Member, Sequence[int]],
+) -> RemoteQueues:
+    """The queues of ``shards``, each asked of its owner.
+
+    Args:
+        peers: the other executors.
+        stored: what the database has of all actions of these shards, for those that no owner tells of.
+        shards: those that are elsewhere.
+        owners: the other executors, each with the shards that it owns.
+
+    Raises:
+        JournalError: an owner does not answer, and the database is away.
+    """
+    told = await asyncio.gather(*(_told(peers, owner.url, owned) for owner, owned in owners.items() if owned))
+    by_shard = {number: queues for there in told for number, queues in there.by_shard.items() if number in shards}
+    untold = [number for number in shards if number not in by_shard]
+    known = await stored(untold) if untold else ()
+    return RemoteQueues(
+        {each.action_ref: each for queues in (known, *by_shard.values()) for each in queues},
+        as_known_best(there.pools for there in told),
+    )
+
+
+async def _told(peers: Peers, url: str, shards: Sequence[int]) -> QueuesThere:
+    try:
+        return await peers.queues(url, shards)
+    except PeerError:
+        # Not a word of it every second: the health names who is silent, and a caller who needs the owner is told.
+        return QueuesThere({}, {})
