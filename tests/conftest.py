@@ -12,6 +12,7 @@ pytest_plugins = [
     "testbed.migrated",
     "testbed.cluster.fixtures",
     "testbed.attune.fixtures",
+    "testbed.docs.fixtures",
 ]
 
 

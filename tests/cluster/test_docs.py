@@ -2,47 +2,28 @@
 
 import json
 import re
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-from testbed.attune.callers import EVERYTHING, caller_token
+from testbed.attune.callers import until_allowed
 from testbed.attune.cluster_view import ClusterView
+from testbed.attune.port_forward import PortForward
 from testbed.cluster.errors import KubectlError
 from testbed.docs import schemas
 from testbed.docs.blocks import KUBERNETES_OWN, documents
 from testbed.docs.counterparts import PAGE
+from testbed.docs.fixtures import ACCOUNT, EXAMPLES
 from testbed.docs.pages import Page, pages
+from testbed.docs.typed import commands, untyped
 from testbed.docs.typist import Typist
 from testbed.services.program import REPOSITORY
 
 pytestmark = pytest.mark.timeout(600)
 
-EXAMPLES = REPOSITORY / "manifests/examples"
 HOW_TO = Page(REPOSITORY / "docs/how-to/kubectl-attune.md")
-ACCOUNT = "attune-reader"
-RULES = (EVERYTHING, {"apiGroups": [""], "resources": ["pods", "events"], "verbs": ["get", "list"]})
 TUTORIAL = Page(REPOSITORY / "docs/tutorial.md")
-MAY_FIND_NOTHING = (
-    "| grep",
-    "--previous",
-    "attune check",
-    "attune doctor",
-    "attune cancel 1042",
-    "attune complete --force 1042",
-)
-"""Commands that end with 1 where there is nothing to find, or something."""
-ON_A_TERMINAL = ("kubectl attune top", "kubectl attune dashboard")
 NEEDS_METRICS_SERVER = "kubectl -n attune-system top"
 CHANGES = ("rollout", "patch", "set", "delete", "create", "apply", "annotate", "scale")
-
-
-@pytest.fixture
-def typist(attune: ClusterView, tmp_path: Path) -> Iterator[Typist]:
-    yield Typist(attune.kubectl, attune.namespace, tmp_path, skipped=("make ", *ON_A_TERMINAL))
-    for kind in ("actionqueuepolicy", "rolebinding", "serviceaccount"):
-        attune.run("delete", kind, "first-queue", "learner", "--ignore-not-found")
 
 
 def test_the_tutorial(typist: Typist, attune: ClusterView) -> None:
@@ -57,20 +38,6 @@ def test_the_tutorial(typist: Typist, attune: ClusterView) -> None:
     assert attune.policies() == []
 
 
-@pytest.fixture
-def examples(attune: ClusterView, typist: Typist) -> Iterator[None]:
-    """The policies and the ExecutorConfig that the pages' commands name, and an account to call as."""
-    for path in EXAMPLES.glob("*.yaml"):
-        typist.bring(path)
-    attune.run("apply", f"--filename={typist.folder / EXAMPLES.relative_to(REPOSITORY)}")
-    attune.run("wait", "aqp", "--all", "--for=condition=Ready", "--timeout=60s")
-    caller_token(attune.kubectl, attune.namespace, ACCOUNT, RULES)
-    typist.type(f"export ATTUNE_SERVICE_ACCOUNT={ACCOUNT}")
-    yield
-    attune.run("delete", "aqp", "--all")
-    attune.run("delete", "aec", "--all")
-
-
 def can_be_tried(command: str) -> bool:
     """Whether a command of attune's knows how to be tried dry."""
     return any(f"attune {word}" in command for word in ("complete", "emergency", "purge"))
@@ -80,11 +47,13 @@ def can_be_tried(command: str) -> bool:
 def test_the_runbooks_commands(typist: Typist, attune: ClusterView) -> None:
     """Those that look are typed as they stand, those that change something as a dry run; each of attune's once."""
     metrics_server = "metrics.k8s.io" in attune.kubectl.run("api-versions")
-    codes = (code for code in Page(PAGE).inline_code if code.startswith("kubectl ") and len(code.split()) > 2)
+    page = Page(PAGE)
+    inline = (code for code in page.inline_code if code.startswith("kubectl ") and len(code.split()) > 2)
+    blocks = (line for line in commands(page) if " psql " not in line)
     shown = {
         code if code.startswith("kubectl -n ") else " ".join(code.split()[:3]): code
-        for code in codes
-        if not code.startswith(ON_A_TERMINAL)
+        for code in (*inline, *blocks)
+        if not code.startswith(untyped(page))
     }
     typed = 0
     for command in shown.values():
@@ -96,7 +65,7 @@ def test_the_runbooks_commands(typist: Typist, attune: ClusterView) -> None:
         if " rollout " in command:
             # Neither restart nor undo can be tried dry, the one never, the other without an earlier revision.
             line = re.sub(r"rollout (restart|undo)", "rollout history", command)
-        typist.type(line, good=(0, 1) if any(word in command for word in MAY_FIND_NOTHING) else (0,))
+        typist.type(line)
         typed += 1
     assert typed > 30
 
@@ -106,24 +75,20 @@ def test_the_how_to_of_the_command_line(typist: Typist, attune: ClusterView) -> 
     # Measured first: the page asks for the capacity that core.shell needs.
     typist.type("attune submit core.shell --param command=date --wait --timeout 60")
     attune.run("wait", "aqp/shell", "--for=jsonpath={.status.scaling.averageDurationSeconds}", "--timeout=60s")
-    submitted = json.loads(typist.type("attune submit core.shell --param command='sleep 100' --count 4 --output json"))
+    # They run until the page ends them, however long it takes to get there.
+    submitted = json.loads(typist.type("attune submit core.shell --param command='sleep 900' --count 4 --output json"))
     first, second, third, fourth = (each["id"] for each in submitted)
     attune.run("patch", "aqp", "sleep-in-turn", "--type=merge", '--patch={"spec":{"concurrency":20}}')
     (typist.folder / "request.json").write_text(json.dumps({"url": "http://attune-executor:8080/livez"}))
-    typist.skipped = (
-        "uv ",
-        *ON_A_TERMINAL[1:],
-        "kubectl attune top core",
-        "kubectl -n attune-system create",
-        "kubectl -n attune-system scale",
-    )
+    typist.looks = ()
     typist.replaced = {
         "complete --force 1042 1043": f"complete --force {third} {fourth}",
         '"disk full on node 7"': '"disk full on node 7" --yes',
         "purge core.shell": "purge core.shell --yes",
         "1042": str(first),
         "1043": str(second),
-        "kubectl attune top   ": "kubectl attune top --once",
+        "create rolebinding nagios": "create rolebinding nagios --dry-run=server",
+        "scale deployment": "scale --dry-run=server deployment",
         "export ATTUNE_SERVICE_ACCOUNT=sre": f"export ATTUNE_SERVICE_ACCOUNT={ACCOUNT}",
         "--rate-limit 500": "--rate-limit 500 --yes",
         "emergency off": "emergency off --yes",
@@ -150,6 +115,32 @@ def test_a_how_to(typist: Typist, attune: ClusterView, name: str) -> None:
         assert any(text.endswith("condition met\n") for _, text in printed)
         attune.run("wait", "aqp/http-get", "--for=jsonpath={.status.maxQueueLength}=20000", "--timeout=20s")
         attune.run("wait", "aec/executor", "--for=condition=EmergencyMode=False", "--timeout=20s")
+
+
+@pytest.mark.usefixtures("examples")
+def test_the_how_to_of_the_doctor(typist: Typist) -> None:
+    page = Page(REPOSITORY / "docs/how-to/doctor.md")
+    everything, some, document = (text for _, text in typist.type_page(page))
+    for text in (everything, some):
+        (counted,) = re.findall(r"\d+ checks", text)
+        assert counted in page.text
+    assert json.loads(document)["queues"] == 3
+
+
+@pytest.mark.usefixtures("examples")
+def test_who_may_do_what(typist: Typist, attune: ClusterView, forward: PortForward) -> None:
+    typist.replaced = {"localhost:8080": forward.url().removeprefix("http://")}
+    submitted = ""
+    for line, text in typist.type_page(Page(REPOSITORY / "docs/how-to/secure.md")):
+        if "create rolebinding" in line:
+            until_allowed(attune.kubectl, attune.namespace, "ci", "create", "actionqueuepolicies/http-get")
+        if line.startswith("curl"):
+            submitted = text
+            refused = typist.type(line.replace("core.http.get", "core.shell"))
+            assert json.loads(refused)["code"] == "forbidden"
+
+    assert json.loads(submitted)["data"]["action_ref"] == "core.http.get"
+    assert json.loads(typist.type(f"curl -s {forward.url()}/api/v1/queues"))["code"] == "unauthenticated"
 
 
 def test_the_servers_of_the_development_overlay_are_asked_as_shown(typist: Typist) -> None:

@@ -32,7 +32,7 @@ class Helm:
     """Helm on this repository's chart."""
 
     def __init__(self, program: Path) -> None:
-        self._program = program
+        self.program = program
 
     def template(self, namespace: str, values: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
         """What the chart is with these values, as objects.
@@ -64,7 +64,7 @@ class Helm:
 
     def _run(self, *arguments: str, values: Mapping[str, Any] | None = None, timeout: float = 120) -> str:
         done = subprocess.run(
-            [str(self._program), *arguments],
+            [str(self.program), *arguments],
             input=json.dumps(values or {}),
             capture_output=True,
             text=True,

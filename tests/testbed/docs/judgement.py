@@ -16,7 +16,9 @@ from testbed.docs.programs import PROGRAMS, mistake
 from testbed.docs.shell import command_lines
 from testbed.services.program import REPOSITORY
 
-USERS_OWN: Final = frozenset({"first-queue.yaml", "my-attune", "my-workers", "policy.yaml", "your-overlay"})
+USERS_OWN: Final = frozenset(
+    {"first-queue.yaml", "my-attune", "my-workers", "policy.yaml", "submit-http-get.yaml", "your-overlay"}
+)
 """What the reader has and the project does not."""
 _EVERYBODYS: Final = frozenset(
     [
@@ -114,7 +116,7 @@ def _helm(words: Sequence[str]) -> str | None:
         return f"helm {words[1]} is not known"
     values = json.loads((REPOSITORY / "manifests/chart/values.schema.json").read_text(encoding="utf-8"))
     for flag, value in pairwise(words):
-        if flag in {"--set", "--set-json"} and value != "…":
+        if flag in {"--set", "--set-json", "--set-string"} and value != "…":
             node: Mapping[str, Any] = values
             for name in value.partition("=")[0].split("."):
                 if name not in node.get("properties", {}):

@@ -74,6 +74,7 @@ def block(language: str, text: str) -> Block:
         ("json", "{", "Expecting"),
         ("toml", "a =", "Invalid"),
         ("python", "def", "invalid syntax"),
+        ("python", "from attune_executor.worker import act", "act"),
     ],
 )
 def test_a_planted_mistake_is_noticed(language: str, text: str, flaw: str) -> None:
