@@ -27,8 +27,7 @@ def test_the_dashboard_is_reached_with_a_kubeconfig_alone(attune: ClusterView) -
         text=True,
     )
     assert command.stdout is not None
-    with command.stdout as output:
-        said = "".join(output.readline() for _ in range(4))
+    said = "".join(command.stdout.readline() for _ in range(4))
     try:
         found = re.search(r"Dashboard: (\S+)/\n.*\nKey, .*: (\S+)\n", said)
         assert found, said
@@ -40,5 +39,5 @@ def test_the_dashboard_is_reached_with_a_kubeconfig_alone(attune: ClusterView) -
         assert '"scales":true' in stream.text
     finally:
         command.send_signal(signal.SIGINT)
-        code = command.wait(10)
-    assert code == 0
+        rest, _ = command.communicate(timeout=10)
+    assert command.returncode == 0, rest

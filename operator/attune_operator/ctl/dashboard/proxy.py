@@ -92,10 +92,10 @@ class _Proxy:
         except CtlError as error:
             return _refused(Refusal(HTTPStatus.SERVICE_UNAVAILABLE, "unavailable", str(error)))
         except (ClientError, TimeoutError, ConnectionError):
-            # In the middle of an answer: the page sees it end, and asks again.
+            # In the middle of an answer: a page that is still there sees it end, and asks again.
             if request.transport is not None:
                 request.transport.abort()
-            raise
+            return web.Response()  # goes nowhere; raised, it would be a traceback for each page that is closed
 
 
 def _headers(request: web.Request) -> dict[str, str]:
