@@ -45,7 +45,7 @@ class ConnectionSettings(Section, ABC):
         url_file: a file that the URL is in, instead of ``url``.
         password_file: a file that the password is in, instead of the URL. Files are read again for every connection.
         tls: set to speak TLS.
-        url: carries the credentials, unless a file does, and is never shown.
+        url: where the server is, and the credentials unless a file has them; never shown.
     """
 
     url_file: Path | None = None

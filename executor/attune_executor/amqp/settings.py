@@ -27,8 +27,8 @@ class MessageQueueSettings(ConnectionSettings):
     """``message_queue``; default virtual host: ``/``. TLS is spoken where the URL is of ``amqps``.
 
     Attributes:
-        queue_type: of every queue that is declared.
-        sasl_mechanism: how to log in.
+        queue_type: what every queue at the broker is declared as; quorum where the broker is a cluster.
+        sasl_mechanism: how to log in: PLAIN by password, EXTERNAL by the certificate of `tls.certificate_file`.
     """
 
     queue_type: QueueType = QueueType.CLASSIC
