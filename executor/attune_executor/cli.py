@@ -29,6 +29,7 @@ from attune_executor.domain.errors import PolicyError
 from attune_executor.garbage import collect_rarely
 from attune_executor.ports.broker import BrokerError
 from attune_executor.ports.journal import FencedError, JournalError, SchemaError
+from attune_executor.program_version import version_option
 from attune_executor.settings import MigrationSettings, Settings, unknown_variables
 
 EXIT_FAILED: Final = 1
@@ -40,15 +41,19 @@ _SECTIONS: Final = frozenset({*Settings.model_fields, "worker", "operator"})
 
 _DATABASE_REMEDY: Final = "start PostgreSQL, or correct database.url"
 
-app = typer.Typer(
-    help="Attune's executor: per-action FIFO queues with a concurrency limit.",
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-)
+app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
 _Kind = TypeVar("_Kind", bound=MigrationSettings)
 ConfigFile = Annotated[
     Path | None, typer.Option("--config", help="Configuration file; ATTUNE__SECTION__KEY variables win over it.")
 ]
+
+
+@app.callback()
+def attune_executor(
+    version: Annotated[bool, version_option("attune-executor", "attune-executor")] = False,
+) -> None:
+    """Attune's executor: per-action FIFO queues with a concurrency limit."""
+    del version
 
 
 @app.command()

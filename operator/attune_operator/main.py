@@ -15,6 +15,7 @@ from attune_executor.app import Executor
 from attune_executor.configuration import ConfigurationError, describe
 from attune_executor.domain.errors import PolicyError
 from attune_executor.garbage import collect_rarely
+from attune_executor.program_version import version_option
 from attune_executor.settings import unknown_variables
 from attune_operator.authorization import KubernetesAuthorizer
 from attune_operator.cluster import Cluster
@@ -40,8 +41,11 @@ ConfigFile = Annotated[
 
 
 @app.callback()
-def attune_operator() -> None:
+def attune_operator(
+    version: Annotated[bool, version_option("attune-operator", "attune-operator")] = False,
+) -> None:
     """Queues of Attune's actions as a Kubernetes operator."""
+    del version
 
 
 @app.command()

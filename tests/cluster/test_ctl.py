@@ -40,6 +40,9 @@ def test_executions_are_submitted_seen_through_held_and_cancelled(program: Attun
     done = program.document("submit", "core.echo", "--param=message=hello", "--count=3", "--wait", "--timeout=50")
     assert [(each["status"], each["parameters"]) for each in done] == [("succeeded", {"message": "hello"})] * 3
     assert program.document("get", str(done[0]["id"])) == done[0]
+    listed = program.document("list", "core.echo", "--status=succeeded", "--limit=2")
+    assert [each["id"] for each in listed["executions"]] == [done[2]["id"], done[1]["id"]]
+    assert program.document("list", f"--after={listed['next']}")["executions"][0]["id"] == done[0]["id"]
 
     assert program.says("pause", "core.echo").endswith(": paused\n")
     assert program.says("pause", "echo").endswith(": paused already\n")

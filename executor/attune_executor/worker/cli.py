@@ -19,6 +19,7 @@ from attune_executor.amqp.link import Link
 from attune_executor.configuration import AS_OPTION, describe
 from attune_executor.garbage import collect_rarely
 from attune_executor.ports.broker import BrokerError
+from attune_executor.program_version import version_option
 from attune_executor.worker.health import HealthServer
 from attune_executor.worker.registry import ActionRegistry, PackError
 from attune_executor.worker.runtime import WorkerRuntime
@@ -56,6 +57,7 @@ def work(
             envvar="ATTUNE__WORKER__DRAIN_SECONDS",
         ),
     ] = None,
+    version: Annotated[bool, version_option("attune-worker", "attune-executor")] = False,
 ) -> None:
     """Run the executions of a worker pool.
 
@@ -64,6 +66,7 @@ def work(
 
     Exit codes: 0 drained, 2 wrong configuration, 69 broker not reachable.
     """
+    del version
     options = {
         "pool": pool,
         "slots": slots,

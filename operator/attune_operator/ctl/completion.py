@@ -4,6 +4,7 @@ import asyncio
 import os
 import shlex
 import sys
+from collections.abc import Iterable
 from typing import Final
 
 import typer
@@ -20,20 +21,32 @@ _NO_FILES: Final = ":4"
 
 def policy_names(context: typer.Context, incomplete: str) -> list[str]:
     """Names of policies and of their actions; none where the cluster does not answer soon."""
+    return _beginning(incomplete, [name for pair in _known(context) for name in pair])
+
+
+def action_refs(context: typer.Context, incomplete: str) -> list[str]:
+    """Actions that have a policy; none where the cluster does not answer soon."""
+    return _beginning(incomplete, [action_ref for _, action_ref in _known(context)])
+
+
+def _beginning(incomplete: str, names: Iterable[str]) -> list[str]:
+    return sorted({name for name in names if name.startswith(incomplete)})
+
+
+def _known(context: typer.Context) -> list[tuple[str, str]]:
+    """Each policy's name and action."""
     options = Place.__dataclass_fields__
     given = {name: value for name, value in context.params.items() if name in options and value is not None}
-    place = Place(**given)
     try:
-        names = asyncio.run(asyncio.wait_for(_names(place), _SECONDS))
+        return asyncio.run(asyncio.wait_for(_read(Place(**given)), _SECONDS))
     except (CtlError, TimeoutError):
         return []
-    return [name for name in names if name.startswith(incomplete)]
 
 
-async def _names(place: Place) -> list[str]:
+async def _read(place: Place) -> list[tuple[str, str]]:
     async with Kubernetes.connect(place.context) as kubernetes:
         policies = await read_policies(kubernetes, place.policies)
-    return sorted({name for policy in policies for name in (policy.metadata.name, policy.spec.action_ref)})
+    return [(policy.metadata.name, policy.spec.action_ref) for policy in policies]
 
 
 def kubectl_complete(app: typer.Typer) -> None:

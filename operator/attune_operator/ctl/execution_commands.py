@@ -13,7 +13,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from attune_operator.ctl.completion import policy_names
+from attune_operator.ctl.completion import action_refs
 from attune_operator.ctl.errors import CtlError, NotYetError, UsageError
 from attune_operator.ctl.executor_api import BusyError, ExecutorApi, Json, reached
 from attune_operator.ctl.options import Printing, Site, Way, takes
@@ -47,7 +47,7 @@ def submit(
     printing: Printing,
     action: Annotated[
         str,
-        typer.Argument(metavar="ACTION", help="The action to run, such as core.http.get.", autocompletion=policy_names),
+        typer.Argument(metavar="ACTION", help="The action to run, such as core.http.get.", autocompletion=action_refs),
     ],
     param: Annotated[
         list[str] | None,

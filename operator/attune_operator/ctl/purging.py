@@ -7,7 +7,7 @@ from urllib.parse import quote, urlencode
 import typer
 
 from attune_operator.ctl.asking import DryRun, Yes, confirm
-from attune_operator.ctl.completion import policy_names
+from attune_operator.ctl.completion import action_refs
 from attune_operator.ctl.execution_commands import EXECUTIONS
 from attune_operator.ctl.executor_api import ExecutorApi, Json, reached
 from attune_operator.ctl.options import Printing, Site, Way, takes
@@ -26,7 +26,7 @@ def purge(
         typer.Argument(
             metavar="ACTION",
             help="The action whose queue is purged, such as core.http.get.",
-            autocompletion=policy_names,
+            autocompletion=action_refs,
         ),
     ],
     yes: Yes = False,

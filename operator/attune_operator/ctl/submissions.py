@@ -87,31 +87,39 @@ def tally(executions: Iterable[Mapping[str, Any]]) -> str:
 def executions_grid(executions: Sequence[Mapping[str, Any]], now: datetime, *, wide: bool) -> Grid:
     """Executions for people, as the API shows them; of fresh receipts some columns are not known yet."""
     heads = ["ID", "ACTION", "STATUS", "POSITION", "ATTEMPT", "WORKER", "RUN TIME", "AGE"]
-    more = ["STARTS", "PARAMETERS", "RESULT"]
-    rows = [_cells(execution, now, wide=wide) for execution in executions]
-    failed = {number for number, each in enumerate(executions) if ended(each) and not succeeded(each)}
-    return Grid([*heads, *more] if wide else heads, rows, dict.fromkeys(failed, "red"))
+    rows: list[list[str]] = []
+    for each in executions:
+        position = shown(each.get("queue_position") or None)
+        row = [*_what(each), position, *_work(each, now)]
+        if wide:
+            row += [shown(each.get("estimated_start")), _compact(each.get("parameters")), _compact(each.get("result"))]
+        rows.append(row)
+    return Grid([*heads, "STARTS", "PARAMETERS", "RESULT"] if wide else heads, rows, _failed_in_red(executions))
 
 
-def _cells(execution: Mapping[str, Any], now: datetime, *, wide: bool) -> list[str]:
+def listed_grid(executions: Sequence[Mapping[str, Any]], now: datetime, *, wide: bool) -> Grid:
+    """Executions for people, as the API lists them: without place, parameters and result."""
+    heads = ["ID", "ACTION", "STATUS", "ATTEMPT", "WORKER", "RUN TIME", "AGE"]
+    moments = ("created", "started_at", "updated") if wide else ()
+    rows = [[*_what(each), *_work(each, now), *(shown(each[name]) for name in moments)] for each in executions]
+    return Grid([*heads, "CREATED", "STARTED", "UPDATED"] if wide else heads, rows, _failed_in_red(executions))
+
+
+def _what(execution: Mapping[str, Any]) -> list[str]:
+    return [shown(execution[name]) for name in ("id", "action_ref", "status")]
+
+
+def _work(execution: Mapping[str, Any], now: datetime) -> list[str]:
+    """Attempt, worker, run time and age."""
     created, started, updated = (_moment(execution.get(name)) for name in ("created", "started_at", "updated"))
     until = updated if ended(execution) else now
     ran = None if started is None or until is None else (until - started).total_seconds()
     age = None if created is None else (now - created).total_seconds()
-    plain = [
-        shown(execution["id"]),
-        shown(execution["action_ref"]),
-        shown(execution["status"]),
-        shown(execution.get("queue_position") or None),
-        shown(execution.get("attempt")),
-        shown(execution.get("worker")),
-        duration(ran),
-        duration(age),
-    ]
-    if not wide:
-        return plain
-    starts = shown(execution.get("estimated_start"))
-    return [*plain, starts, *(_compact(execution.get(name)) for name in ("parameters", "result"))]
+    return [shown(execution.get("attempt")), shown(execution.get("worker")), duration(ran), duration(age)]
+
+
+def _failed_in_red(executions: Sequence[Mapping[str, Any]]) -> dict[int, str]:
+    return {number: "red" for number, each in enumerate(executions) if ended(each) and not succeeded(each)}
 
 
 def _compact(value: object) -> str:

@@ -15,12 +15,14 @@ from typer.core import TyperGroup
 from typer.main import get_command
 from typer.testing import CliRunner
 
+from attune_executor.cli import app as executor_app
 from attune_executor.domain.policy import Admission
 from attune_operator.ctl.admission import must_change
 from attune_operator.ctl.errors import EXIT_UNREACHABLE, EXIT_USAGE, CtlError, NotFoundError, UsageError
 from attune_operator.ctl.main import app, complete_for_kubectl
 from attune_operator.ctl.nagios import State
 from attune_operator.ctl.resources import chosen
+from attune_operator.main import app as operator_app
 from attune_operator.resources import ActionQueuePolicy
 
 MakePolicy = Callable[..., ActionQueuePolicy]
@@ -32,6 +34,7 @@ COMMANDS = {
     "check",
     "capacity",
     "submit",
+    "list",
     "get",
     "cancel",
     "pause",
@@ -98,6 +101,12 @@ def test_completing_without_force_says_what_that_would_do_and_does_nothing() -> 
     assert result.exit_code == EXIT_USAGE
     assert "attune cancel 7 8" in result.stderr
     assert "attune complete --force 7 8" in result.stderr
+
+
+def test_every_program_tells_its_version() -> None:
+    programs = {"attune": app, "attune-executor": executor_app, "attune-operator": operator_app}
+    for name, program in programs.items():
+        assert re.fullmatch(rf"{name} \d+\.\d+\.\d+\S*\n", CliRunner().invoke(program, ["--version"]).output)
 
 
 def test_every_command_explains_itself() -> None:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from attune_operator.ctl.errors import UsageError
-from attune_operator.ctl.submissions import batch, executions_grid, parameters, partly_refused, tally
+from attune_operator.ctl.submissions import batch, executions_grid, listed_grid, parameters, partly_refused, tally
 
 NOW = datetime(2026, 12, 1, 12, 0, tzinfo=UTC)
 
@@ -60,6 +60,14 @@ def test_executions_as_rows() -> None:
     ]
     assert grid.rows[1][6] == "5m"
     assert grid.styles == {2: "red"}
+
+
+def test_a_list_as_rows() -> None:
+    grid = listed_grid([execution(status="failed")], NOW, wide=True)
+    moments = (f"2026-12-01T11:{minute}+00:00" for minute in ("50:00", "55:00", "56:30"))
+    assert list(grid.rows[0]) == ["7", "core.echo", "failed", "1", "worker-0", "1m30s", "10m", *moments]
+    assert grid.styles == {0: "red"}
+    assert list(listed_grid([execution()], NOW, wide=False).heads)[-2:] == ["RUN TIME", "AGE"]
 
 
 def test_a_fresh_receipt_as_a_row() -> None:
