@@ -159,6 +159,36 @@ def _cut_off_database(patient: Patient) -> None:
     )
 
 
+_OVERTAKE = """
+WITH action AS (INSERT INTO attune.action (ref) VALUES ('doctor.overtaken') RETURNING id, ref)
+INSERT INTO attune.execution
+    (id, action, action_ref, status, parameters, queue_order, dispatch_order, publish_order, attempt)
+SELECT nextval('attune.execution_id'), id, ref, status, '{}', queue_order, dispatched, dispatched, attempt
+FROM action, (VALUES ('requested', 1, NULL, 0), ('scheduled', 2, 1, 1))
+    AS entry (status, queue_order, dispatched, attempt)
+"""
+_FORGET_OVERTAKEN = """
+DELETE FROM attune.execution WHERE action_ref = 'doctor.overtaken';
+DELETE FROM attune.action WHERE ref = 'doctor.overtaken'
+"""
+
+
+def _overtake(patient: Patient) -> None:
+    """What a bug would leave behind; who begins to lead checks the order at once, and once a minute from then on."""
+    patient.view.query(_OVERTAKE)
+    patient.change_leader()
+
+
+def _forget_overtaken(patient: Patient) -> None:
+    patient.view.query(_FORGET_OVERTAKEN)
+    patient.change_leader()
+
+
+def _refuse_lease(patient: Patient) -> None:
+    patient.forbid_operator("coordination.k8s.io")
+    patient.age_lease(minutes=5)
+
+
 def _configure(setting: str) -> Step:
     def change(patient: Patient) -> None:
         patient.view.run("set", "env", f"deployment/{OPERATOR}", "--containers=operator", setting)
@@ -190,6 +220,14 @@ FAULTS = (
         lambda patient: patient.change_pods({}, nodeSelector={"attune.io/of": "nobody"}),
         lambda patient: patient.restore_workers(),
         "node",
+    ),
+    Fault(
+        "workers-out-of-memory",
+        lambda patient: patient.change_pods(
+            {"command": ["python3", "-c", "b'x' * 10**9"], "resources": {"limits": {"memory": "64Mi"}}}
+        ),
+        lambda patient: patient.restore_workers(),
+        "ended OOMKilled",
     ),
     Fault("workers-refused", _use_up_quota, _lift_quota, "exceeded quota: doctor"),
     Fault(
@@ -254,6 +292,8 @@ FAULTS = (
         "cannot use the broker",
     ),
     Fault("database-away", _cut_off_database, lambda patient: _lead_nowhere(patient, "postgres"), "database"),
+    Fault("fifo-violation", _overtake, _forget_overtaken, "1 executions were overtaken"),
+    Fault("no-leader", _refuse_lease, lambda patient: patient.allow_operator(), "Lease attune-test/attune-operator"),
     Fault(
         "operator-crashing",
         _configure("ATTUNE__OPERATOR__NO_SUCH=1"),

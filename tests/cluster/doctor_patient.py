@@ -3,16 +3,20 @@
 import json
 import time
 from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from testbed.attune.attune_program import Attune
-from testbed.attune.cluster_view import WORKERS, ClusterView
+from testbed.attune.cluster_view import LEASE, OPERATOR, WORKERS, ClusterView
 
 DEPLOYMENT = "doctor-workers"
 SLOTS = 4
 SLEEP, ECHO = "core.sleep", "core.echo"
 _PID_FILE = "/tmp/worker.pid"  # noqa: S108 - the pod's own
-_LOOK_SECONDS = 1.0
+_LOOK_SECONDS = 0.5
+_CHANGE_SECONDS = 60.0
+_RENEWAL_SECONDS = 3.0
+"""Twice as long as between two renewals of a Lease."""
 
 
 class Patient:
@@ -22,6 +26,7 @@ class Patient:
         self.view = view
         self.program = program
         self._deployment: Mapping[str, Any] = {}
+        self._rules: list[dict[str, Any]] = []
 
     def prepare(self) -> None:
         """Nothing of others, two policies, and a worker for both."""
@@ -81,6 +86,37 @@ class Patient:
         }
         return self._deployment
 
+    # The operator
+
+    def change_leader(self) -> None:
+        """Have another replica lead."""
+        leader = self.view.leader()
+        self.view.run("delete", "pod", str(leader), "--wait=false")
+        deadline = time.monotonic() + _CHANGE_SECONDS
+        while self.view.leader() in {None, leader}:
+            assert time.monotonic() < deadline, "nobody leads"
+            time.sleep(_LOOK_SECONDS)
+
+    def forbid_operator(self, group: str) -> None:
+        """Take from the operator what it may do with an API group in its own namespace."""
+        self._rules = self.view.get("role", OPERATOR)["rules"]
+        left = [rule for rule in self._rules if group not in rule["apiGroups"]]
+        self._patch("role", OPERATOR, {"rules": left}, "merge")
+
+    def age_lease(self, minutes: int) -> None:
+        """Have the Lease, which nobody may renew any more, be as old as it would be after so long."""
+        renewed = (datetime.now(UTC) - timedelta(minutes=minutes)).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+        deadline = time.monotonic() + _CHANGE_SECONDS
+        while self.view.get("lease", LEASE)["spec"]["renewTime"] != renewed:
+            # A renewal may have been on its way.
+            assert time.monotonic() < deadline, "it is still renewed"
+            self._patch("lease", LEASE, {"spec": {"renewTime": renewed}}, "merge")
+            time.sleep(_RENEWAL_SECONDS)
+
+    def allow_operator(self) -> None:
+        """Give it back."""
+        self._patch("role", OPERATOR, {"rules": self._rules}, "merge")
+
     # The policies and their executions
 
     def policy(self, name: str, action_ref: str, *, workers: bool = True, **spec: Any) -> None:
@@ -118,10 +154,10 @@ class Patient:
         psql = f"(echo '{sql}'; sleep 600) | PGAPPNAME={name} psql -U attune -d attune -v ON_ERROR_STOP=1"
         self.view.run("exec", "deployment/postgres", "--", "sh", "-c", f"({psql}) >/dev/null 2>&1 &")
         heard = f"SELECT 1 FROM pg_stat_activity WHERE application_name = '{name}' AND state = 'idle in transaction'"  # noqa: S608 - its own
-        deadline = time.monotonic() + _LOOK_SECONDS * 30
+        deadline = time.monotonic() + _CHANGE_SECONDS
         while not self.view.query(heard):
             assert time.monotonic() < deadline, "the session has not come"
-            time.sleep(0.2)
+            time.sleep(_LOOK_SECONDS)
 
     def scale(self, deployment: str, replicas: int) -> None:
         """Set the size of a Deployment."""

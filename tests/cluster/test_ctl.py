@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from attune_executor.domain.maintenance import Task
+from testbed.attune.attune_here import AttuneHere
 from testbed.attune.attune_program import Attune, apply_policy
 from testbed.attune.callers import EVERYTHING, caller_token
 from testbed.attune.cluster_view import ClusterView
@@ -28,12 +29,19 @@ def leader(
         leader = operators.leader()
         operators.worker("default", slots=2)
         apply_policy(kubectl, namespace, "echo", "core.echo")
+        until(lambda: workers_of(leader), SOON, leader)
         yield leader
+
+
+def workers_of(leader: OperatorReplica) -> list[str]:
+    """Who has announced itself: before that nothing starts, so that fewer are accepted."""
+    (shard,) = leader.get("/api/v1/health")["shards"]
+    return [worker["name"] for pool in shard["pools"] for worker in pool["workers"]]
 
 
 @pytest.fixture
 def program(kubectl: Kubectl, namespace: str, leader: OperatorReplica) -> Attune:
-    return Attune(kubectl, namespace, {"ATTUNE_SERVER": leader.url, "ATTUNE_SERVICE_ACCOUNT": CALLER})
+    return AttuneHere(kubectl, namespace, {"ATTUNE_SERVER": leader.url, "ATTUNE_SERVICE_ACCOUNT": CALLER})
 
 
 def test_executions_are_submitted_seen_through_held_and_cancelled(program: Attune, leader: OperatorReplica) -> None:

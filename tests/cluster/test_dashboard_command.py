@@ -39,5 +39,5 @@ def test_the_dashboard_is_reached_with_a_kubeconfig_alone(attune: ClusterView) -
         assert '"scales":true' in stream.text
     finally:
         command.send_signal(signal.SIGINT)
-        rest, _ = command.communicate(timeout=10)
+        rest, _ = command.communicate(timeout=30)
     assert command.returncode == 0, rest

@@ -8,7 +8,8 @@ import pytest
 from attune_operator.ctl.doctor.finding import Thresholds
 from cluster.doctor_faults import FAULTS, Fault
 from cluster.doctor_patient import Patient, faults
-from testbed.attune.attune_program import Attune, AttuneHere
+from testbed.attune.attune_here import AttuneHere
+from testbed.attune.attune_program import Attune
 from testbed.attune.callers import EVERYTHING, caller_token
 from testbed.attune.cluster_view import ClusterView
 from testbed.cluster import Kubectl

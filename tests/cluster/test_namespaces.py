@@ -155,7 +155,7 @@ def test_all_namespaces_are_served_in_cluster_mode(
         team_a.limit("core.sleep", 4)
         until(lambda: in_force(leader, "core.sleep", 4), 20, leader)
         team_a.limit("core.sleep", 5)
-        until(lambda: in_force(leader, "core.sleep", 5), 2, leader)
+        until(lambda: in_force(leader, "core.sleep", 5), 10, leader)
         until(lambda: (team_a.ready("sleep") or [""])[0] == "True", 10, leader)
         watched = {seen.path for seen in gate.seen if seen.watch}
         assert {"/apis/attune.io/v1alpha1/actionqueuepolicies", "/apis/apps/v1/deployments"} <= watched

@@ -12,7 +12,7 @@ from testbed.cluster import Kubectl
 
 pytestmark = pytest.mark.usefixtures("policies_crd")
 
-SOON = 4.0
+SOON = 15.0
 """Seconds that a change may take here; a pass is a second, and the machine may be busy."""
 
 

@@ -1,11 +1,13 @@
 """The API server itself refuses what cannot work, and says what to do instead."""
 
 import json
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from testbed.cluster import Kubectl, KubectlError
+from testbed.cluster.fixtures import fresh_namespace
 
 pytestmark = pytest.mark.usefixtures("policies_crd")
 
@@ -14,6 +16,13 @@ VALID: dict[str, Any] = {
     "concurrency": 5,
     "workers": {"deployment": "attune-worker", "maxReplicas": 3},
 }
+
+
+@pytest.fixture(scope="module")
+def empty(kubectl: Kubectl) -> Iterator[str]:
+    """A namespace in which nothing is accepted, so that all who are refused may share it."""
+    with fresh_namespace(kubectl) as name:
+        yield name
 
 
 def manifest(namespace: str, spec: dict[str, Any], kind: str, name: str) -> dict[str, Any]:
@@ -81,8 +90,8 @@ def refusal(kubectl: Kubectl, namespace: str, spec: dict[str, Any]) -> str:
         ),
     ],
 )
-def test_what_cannot_work_is_refused(kubectl: Kubectl, namespace: str, changes: dict[str, Any], message: str) -> None:
-    assert message in refusal(kubectl, namespace, {**VALID, "concurrency": 5, **changes})
+def test_what_cannot_work_is_refused(kubectl: Kubectl, empty: str, changes: dict[str, Any], message: str) -> None:
+    assert message in refusal(kubectl, empty, {**VALID, "concurrency": 5, **changes})
 
 
 def test_the_action_of_a_policy_cannot_be_changed(kubectl: Kubectl, namespace: str) -> None:
@@ -187,16 +196,16 @@ def test_an_object_that_no_operator_has_seen_is_not_taken_for_ready(
     ],
 )
 def test_a_configuration_that_cannot_work_is_refused(
-    kubectl: Kubectl, namespace: str, spec: dict[str, Any], message: str
+    kubectl: Kubectl, empty: str, spec: dict[str, Any], message: str
 ) -> None:
     with pytest.raises(KubectlError) as raised:
-        configure(kubectl, namespace, spec)
+        configure(kubectl, empty, spec)
     assert message in str(raised.value)
 
 
-def test_there_is_one_configuration(kubectl: Kubectl, namespace: str) -> None:
+def test_there_is_one_configuration(kubectl: Kubectl, empty: str) -> None:
     with pytest.raises(KubectlError, match="an ExecutorConfig must be named executor: there is one executor"):
-        configure(kubectl, namespace, {}, name="another")
+        configure(kubectl, empty, {}, name="another")
 
 
 def test_the_defaults_of_a_configuration_are_those_of_the_runbook(kubectl: Kubectl, namespace: str) -> None:

@@ -180,8 +180,8 @@ def test_a_burst_has_its_size_at_once_from_one_and_from_zero(
             p50, p99 = seconds[len(seconds) // 2], seconds[-(-len(seconds) * 99 // 100) - 1]
             record_property(f"seconds from a burst to its size, from {minimum}: p50, p99", (p50, p99))
             print(f"\n{bursts} bursts from {minimum}: p50 {p50:.3f} s, p99 {p99:.3f} s")  # noqa: T201 - measured
-            assert p50 <= 1
             # Of a few bursts on a machine that does other things too it says more about these.
+            assert p50 <= (1 if full else 3)
             assert p99 <= 2 or not full
     decisions = leader.get(f"/api/v1/scaling-decisions?deployment={names[0][0]}")
     *_, sized = (decision for decision in decisions if decision["desired"] == WORKERS)
@@ -232,6 +232,6 @@ def test_what_was_measured_survives_a_new_leader(operators: Operators, here: Nam
     leader = operators.leader()
     until(lambda: leader.queue("bench.echo"), 20, leader)
     burst(leader, "bench.echo")
-    until(lambda: here.replicas("workers") == WORKERS, 10, leader)
+    until(lambda: here.replicas("workers") == WORKERS, 20, leader)
     (newest, *_) = leader.get("/api/v1/scaling-decisions")
     assert json.dumps(newest["ledger"]["averageDurationSeconds"]) == "3.0"

@@ -13,9 +13,9 @@ from testbed.attune.cluster_view import WORKERS, ClusterView
 
 pytestmark = pytest.mark.timeout(1200)
 
-ACTION, POLICY = "core.sleep", "sleep"
+ACTION, POLICY = "core.shell", "shell"
 PODS = 4
-RUN_SECONDS = 45
+SHORT = 200
 COST = "controller.kubernetes.io/pod-deletion-cost"
 
 
@@ -81,25 +81,32 @@ async def test_the_idle_pods_go_and_the_busy_one_finishes(attune: ClusterView, c
     def tell() -> str:
         return attune.run("get", "aqp,deployments,pods", "--output=wide")
 
+    # Of several policies for one Deployment the most cautious one wins.
+    attune.run("delete", "aqp", "--all")
     accepted: list[int] = []
-    for _ in range(20 if full else 1):
+    for round_number in range(20 if full else 1):
         scene.apply(PODS)
         await until(lambda: scene.ready() == PODS, 240, tell)
         # What is short says that the grace period is long enough for all, and keeps every pod busy now and then.
-        accepted += (await caller.submit([Wanted(ACTION, {"seconds": 0.1}) for _ in range(400)])).values()
-        (number,) = (await caller.submit([Wanted(ACTION, {"seconds": RUN_SECONDS})])).values()
+        accepted += (await caller.submit([Wanted(ACTION, {"command": "sleep 0.1"}) for _ in range(SHORT)])).values()
+        # It runs until it is told to end: for as long as the others take to go.
+        end = f"/tmp/end-{round_number}"  # noqa: S108 - the pod's own
+        running = Wanted(ACTION, {"command": f"until [ -e {end} ]; do sleep 0.2; done"})
+        (number,) = (await caller.submit([running])).values()
         accepted.append(number)
         await until(lambda number=number: scene.execution(number)[0] == "running", 60, tell)
         worker = scene.execution(number)[2]
 
         scene.apply(1)
-        await until(lambda: len(scene.pods()) == 1, 40, tell)
+        await until(lambda: len(scene.pods()) == 1, 90, tell)
 
         (left,) = scene.pods()
         assert left["metadata"]["name"] == worker
         assert left["metadata"]["annotations"][COST] == "1"
         assert scene.execution(number)[0] == "running", "it outlives those that went"
-        await until(lambda number=number: scene.execution(number)[0] != "running", RUN_SECONDS + 30, tell)
+        attune.run("exec", worker, "--", "touch", end)
+        await until(lambda number=number: scene.execution(number)[0] != "running", 60, tell)
         assert scene.execution(number) == ["succeeded", "1", worker]
+    attune.run("delete", "aqp", POLICY)
     told = scene.executions()
     assert [told[number] for number in accepted] == [("succeeded", "1")] * len(accepted), "lost, or run twice"

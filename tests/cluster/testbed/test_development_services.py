@@ -66,6 +66,7 @@ def test_the_secret_for_operator_and_workers_leads_to_the_servers(kubectl: Kubec
 
 
 def test_a_deleted_pod_leaves_at_once(kubectl: Kubectl, namespace: str) -> None:
-    kubectl.run("delete", "pods", "--all", f"--namespace={namespace}", "--wait", "--timeout=15s")
+    # Whoever does not obey is killed after 30 seconds.
+    kubectl.run("delete", "pods", "--all", f"--namespace={namespace}", "--wait", "--timeout=25s")
     for deployment in DEPLOYMENTS:
         kubectl.run("rollout", "status", deployment, f"--namespace={namespace}", "--timeout=90s")

@@ -8,9 +8,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from typer.testing import CliRunner
-
-from attune_operator.ctl.main import app
 from testbed.cluster.kubectl import Kubectl
 
 
@@ -53,19 +50,6 @@ class Attune:
     def document(self, *arguments: str) -> Any:
         """The document that it prints when all goes well."""
         return json.loads(self.says(*arguments, "--output=json"))
-
-
-class AttuneHere(Attune):
-    """The same in this process, for a test that asks again and again: to start it takes longer than most of it does."""
-
-    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """Run it, whatever comes of it."""
-        not_ours = {name: None for name in os.environ if name not in self._environment}
-        given = [*arguments, *self._context]
-        done = CliRunner().invoke(app, given, env={**not_ours, **self._environment})
-        if done.exception is not None and not isinstance(done.exception, SystemExit):
-            raise done.exception
-        return subprocess.CompletedProcess(given, done.exit_code, done.stdout, done.stderr)
 
 
 def apply_policy(kubectl: Kubectl, namespace: str, name: str, action_ref: str, **spec: Any) -> None:

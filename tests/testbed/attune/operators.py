@@ -57,6 +57,10 @@ class OperatorReplica(HostProcess):
         body = {"executions": [execution] * count} if count > 1 else execution
         return httpx.post(f"{self.url}/api/v1/executions", json=body, headers=self.headers, timeout=30)
 
+    def cancel(self, execution_id: int) -> httpx.Response:
+        """Cancel an execution, whatever is answered."""
+        return httpx.post(f"{self.url}/api/v1/executions/{execution_id}/cancel", headers=self.headers, timeout=30)
+
 
 class Operators:
     """Starts replicas for one namespace; as a context manager ends them all."""
