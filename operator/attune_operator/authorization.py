@@ -109,8 +109,12 @@ class KubernetesAuthorizer:
         return all(answers)
 
     async def may_read_metrics(self, caller: Caller) -> bool:
-        """As for any other program's metrics: ``get`` on the non-resource URL ``/metrics``."""
-        return await self._allowed(caller, nonResourceAttributes={"path": "/metrics", "verb": "get"})
+        """As for any other program's metrics, by ``get`` on the non-resource URL ``/metrics``, or as for every action.
+
+        A RoleBinding gives no non-resource URL, and metrics tell nothing that who may list every action does not see.
+        """
+        usual = await self._allowed(caller, nonResourceAttributes={"path": "/metrics", "verb": "get"})
+        return usual or await self.may(caller, Verb.LIST, None)
 
     async def _allowed(self, caller: Caller, **attributes: Mapping[str, str]) -> bool:
         extra = {key: list(values) for key, values in caller.extra.items()}

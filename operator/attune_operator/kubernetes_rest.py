@@ -18,14 +18,13 @@ import aiohttp
 from kubernetes.aio.client import ApiClient, Configuration
 from kubernetes.aio.config import load_incluster_config, load_kube_config
 
+from attune_operator.refusals import Refusal, RefusalKind, refused
+
 FIELD_MANAGER: Final = "attune-operator"
 
 _REQUEST_SECONDS: Final = 5.0
 _LIST_SECONDS: Final = 30.0
 _CHUNK: Final = 500
-_FORBIDDEN: Final = 403
-_NOT_FOUND: Final = 404
-_CONFLICT: Final = 409
 _THROTTLED: Final = 429
 _LONGEST_PAUSE_SECONDS: Final = 60.0
 _JSON: Final = "application/json"
@@ -48,6 +47,13 @@ class NotFoundError(ClusterError):
 
 class ConflictError(ClusterError):
     """The object has changed, or exists already."""
+
+
+_ERRORS: Final = {
+    RefusalKind.FORBIDDEN: ForbiddenError,
+    RefusalKind.NOT_FOUND: NotFoundError,
+    RefusalKind.CONFLICT: ConflictError,
+}
 
 
 class _Question(NamedTuple):
@@ -123,9 +129,9 @@ class KubernetesRest:
             if status != _THROTTLED:
                 break
             self._throttled_until = monotonic() + _pause_seconds(headers)
-        if status >= 400:  # noqa: PLR2004 - HTTP's own line between success and failure
-            kinds = {_FORBIDDEN: ForbiddenError, _NOT_FOUND: NotFoundError, _CONFLICT: ConflictError}
-            raise kinds.get(status, ClusterError)(f"cannot {what}: {status} {_reason(content)}")
+        if refused(status):
+            refusal = Refusal.of(status, content)
+            raise _ERRORS.get(refusal.kind, ClusterError)(f"cannot {what}: {status} {refusal.reason}")
         try:
             return json.loads(content)
         except ValueError as error:
@@ -156,11 +162,3 @@ def _pause_seconds(headers: Mapping[str, str]) -> float:
     except ValueError:
         asked = 1.0
     return min(max(asked, 1.0), _LONGEST_PAUSE_SECONDS)
-
-
-def _reason(content: bytes) -> str:
-    """The API server's own sentence; what stands between may answer with anything else."""
-    try:
-        return str(json.loads(content)["message"])
-    except (ValueError, TypeError, KeyError):
-        return content[:200].decode(errors="replace")

@@ -153,14 +153,14 @@ def newest(leader: OperatorReplica) -> int:
     return answer.json()["data"]["id"]
 
 
-# What each role may do: submit, look at one, look at all, cancel, change the policy.
+# What each role may do: submit, look at one, look at all, read the metrics, cancel, change the policy.
 MAY = {
-    "attune:viewer": (403, 200, 200, 403, "no"),
-    "attune:submitter": (201, 200, 200, 403, "no"),
-    "attune:operator": (201, 200, 200, 202, "yes"),
-    "view": (403, 200, 200, 403, "no"),
-    "edit": (201, 200, 200, 403, "no"),
-    "admin": (201, 200, 200, 202, "yes"),
+    "attune:viewer": (403, 200, 200, 200, 403, "no"),
+    "attune:submitter": (201, 200, 200, 200, 403, "no"),
+    "attune:operator": (201, 200, 200, 200, 202, "yes"),
+    "view": (403, 200, 200, 200, 403, "no"),
+    "edit": (201, 200, 200, 200, 403, "no"),
+    "admin": (201, 200, 200, 200, 202, "yes"),
 }
 
 
@@ -168,7 +168,7 @@ def test_the_roles_for_users_and_kubernetes_own_that_they_add_to(
     kubectl: Kubectl, namespace: str, leader: OperatorReplica, roles: dict[str, str]
 ) -> None:
     assert leader.submit("core.echo").status_code == 201
-    seen: dict[str, tuple[int, int, int, int, str]] = {}
+    seen: dict[str, tuple[int, int, int, int, int, str]] = {}
     for role in MAY:
         name = role.replace(":", "-")
         account = Account(leader, bound(kubectl, namespace, name, roles.get(role, role)))
@@ -181,6 +181,7 @@ def test_the_roles_for_users_and_kubernetes_own_that_they_add_to(
             account.submit("core.sleep"),
             account.get("/api/v1/executions/1"),
             account.get("/api/v1/executions"),
+            account.get("/metrics"),
             account.cancel(newest(leader)),
             patch,
         )

@@ -105,6 +105,7 @@ def test_what_is_stuck_is_found_completed_and_what_waits_behind_it_purged(
     plan = program.says("purge", "core.sleep", "--dry-run")
     assert plan.startswith("5 executions wait for core.sleep; what runs (0) is left alone.")
     assert (f"The oldest: {waiting[0]}," in plan, f"The newest: {waiting[-1]}," in plan) == (True, True)
+    assert plan.endswith("It is paused: nothing starts meanwhile. Afterwards: attune resume core.sleep\n")
     assert program.run("purge", "core.sleep").returncode == 2
     assert program.says("purge", "core.sleep", "--yes").endswith("Cancelled 5 executions.\n")
     assert {each["status"] for each in program.document("get", *map(str, waiting))} == {"cancelled"}

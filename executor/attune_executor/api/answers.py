@@ -7,6 +7,7 @@ import orjson
 from pydantic import BaseModel, Field
 
 from attune_executor.api import fields
+from attune_executor.domain.policy import Admission
 from attune_executor.domain.stats import QueueStats
 from attune_executor.domain.stuck import StuckExecution as StuckOne
 from attune_executor.engine.views import ExecutionView
@@ -114,6 +115,9 @@ class Queue(BaseModel):
     total_completed: fields.TotalCompleted
     total_rejected: int = Field(description="Requests refused since the action was first known.")
     last_updated: datetime = Field(description="When anything in the queue last changed.")
+    admission: Admission | None = Field(
+        description="Whether new executions are taken and waiting ones start; null while the queue's owner is silent."
+    )
 
 
 class QueueAnswer(BaseModel):
@@ -141,6 +145,7 @@ def queue(stats: QueueStats) -> dict[str, Any]:
         "total_completed": stats.total_completed,
         "total_rejected": stats.total_rejected,
         "last_updated": moment(stats.last_updated),
+        "admission": stats.admission,
     }
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, Self, TypeAlias
 import aiohttp
 
 from attune_operator.ctl.errors import CtlError, ForbiddenError, NotFoundError, UnreachableError
+from attune_operator.refusals import Refusal, RefusalKind, refused
 
 if TYPE_CHECKING:
     from kubernetes.aio.client import ApiClient
@@ -26,9 +27,7 @@ _FAREWELL: Final = aiohttp.ClientWSTimeout(ws_close=1.0)  # pyright: ignore[repo
 """How long the other end may take to say goodbye too."""
 _JSON: Final = "application/json"
 _MERGE_PATCH: Final = "application/merge-patch+json"
-_FORBIDDEN: Final = frozenset({401, 403})
-_NOT_FOUND: Final = 404
-_CONFLICT: Final = 409
+_NOT_ALLOWED: Final = frozenset({RefusalKind.UNAUTHORIZED, RefusalKind.FORBIDDEN})
 _BEARER: Final = "Bearer "
 
 Json: TypeAlias = dict[str, Any]
@@ -119,7 +118,7 @@ class Kubernetes:
                     timeout=_FAREWELL,
                 )
             except aiohttp.WSServerHandshakeError as error:
-                kind = ForbiddenError if error.status in _FORBIDDEN else CtlError
+                kind = ForbiddenError if Refusal.of(error.status, b"").kind in _NOT_ALLOWED else CtlError
                 raise kind(f"cannot {what}: {error.status} {error.message}") from error
             except (aiohttp.ClientError, TimeoutError, OSError) as error:
                 raise _silent(what, error) from error
@@ -133,7 +132,7 @@ class Kubernetes:
                 "GET", path, query_params=list(query), header_params={"Accept": "*/*"}, auth_settings=["BearerToken"]
             )
             response = await self._client.call_api(*request, _request_timeout=_TEXT_SECONDS)
-            if response.status >= 400:  # noqa: PLR2004 - HTTP's own line between success and failure
+            if refused(response.status):
                 raise _refusal(f"get {what}", response.status, await response.read())
             rest = b""
             async for block in response.response.content.iter_chunked(LONGEST_LINE):
@@ -170,7 +169,7 @@ class Kubernetes:
             content = await response.read()
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise _silent(what, error) from error
-        if response.status >= 400:  # noqa: PLR2004 - HTTP's own line between success and failure
+        if refused(response.status):
             raise _refusal(what, response.status, content)
         try:
             return json.loads(content)
@@ -187,14 +186,11 @@ def _silent(what: str, error: Exception) -> UnreachableError:
 
 
 def _refusal(what: str, status: int, content: bytes) -> CtlError:
-    try:
-        reason = str(json.loads(content)["message"])
-    except (ValueError, TypeError, KeyError):
-        reason = content[:200].decode(errors="replace")
-    if status in _FORBIDDEN:
+    kind, _, reason = Refusal.of(status, content)
+    if kind in _NOT_ALLOWED:
         return ForbiddenError(f"cannot {what}: {status} {reason}")
-    if status == _NOT_FOUND:
+    if kind is RefusalKind.NOT_FOUND:
         return NotFoundError(f"cannot {what}: {reason}")
-    if status == _CONFLICT:
+    if kind is RefusalKind.CONFLICT:
         return CtlError(f"cannot {what}: somebody else has just changed it, look and try again ({reason})")
     return CtlError(f"cannot {what}: {status} {reason}")

@@ -6,6 +6,7 @@ from urllib.parse import quote, urlencode
 
 import typer
 
+from attune_executor.domain.policy import Admission
 from attune_operator.ctl.asking import DryRun, Yes, confirm
 from attune_operator.ctl.completion import action_refs
 from attune_operator.ctl.execution_commands import EXECUTIONS
@@ -34,7 +35,8 @@ def purge(
 ) -> None:
     """Cancel everything that waits for an action, and nothing that runs; shows what waits first, and asks.
 
-    What arrives meanwhile is not touched, and what starts meanwhile runs: pause the queue first.
+    What arrives meanwhile is not touched, and what starts meanwhile runs: pause the queue first. Requests that wait in
+    RabbitMQ, which no executor has accepted yet, are no part of it.
     """
     document = asyncio.run(_purge(site, way, action, printing.output, yes=yes, dry_run=dry_run))
     if not printing.output.for_people:
@@ -80,6 +82,7 @@ async def _waiting(executor: ExecutorApi, action: str) -> dict[str, Any]:
         "action_ref": action,
         "queue_length": stats["queue_length"],
         "active_count": stats["active_count"],
+        "paused": stats.get("admission") == Admission.HOLD,
         **ends,
     }
 
@@ -95,7 +98,10 @@ def _explain(waiting: Json) -> None:
         found = waiting[end]
         if found is not None:
             say(f"The {end}: {found['id']}, accepted at {found['created']}")
-    say(f"So that nothing more starts meanwhile: attune pause {action}")
+    if waiting["paused"]:
+        say(f"It is paused: nothing starts meanwhile. Afterwards: attune resume {action}")
+    else:
+        say(f"So that nothing more starts meanwhile: attune pause {action}")
 
 
 def _executions(count: int) -> str:

@@ -72,6 +72,7 @@ async def test_queue_stats_are_the_runbooks(world: ApiWorld) -> None:
         "total_enqueued": 5,
         "total_completed": 0,
         "total_rejected": 1,
+        "admission": "Open",
     }
     for moment in (oldest, updated):
         # Executions of one moment are told apart by microseconds.

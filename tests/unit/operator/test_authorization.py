@@ -139,6 +139,14 @@ async def test_two_callers_share_no_answer(reviews: FakeReviews, rulers: Rulers)
         assert await authorizer.may_read_metrics(other)
 
 
+async def test_who_may_list_every_action_may_read_the_metrics(reviews: FakeReviews, rulers: Rulers) -> None:
+    authorizer = KubernetesAuthorizer(reviews, rulers, ["a", "b"])
+    reviews.allowed = {("list", "a", "")}
+    assert not await authorizer.may_read_metrics(CALLER)
+    reviews.allowed.add(("list", "b", ""))
+    assert await authorizer.may_read_metrics(CALLER._replace(name="other"))
+
+
 async def test_what_cannot_be_found_out_is_not_refused_and_not_kept(reviews: FakeReviews, rulers: Rulers) -> None:
     authorizer = KubernetesAuthorizer(reviews, rulers, ["a"])
     reviews.away = True
