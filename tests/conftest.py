@@ -1,11 +1,14 @@
 """Fixtures for every test; the testbed's are plugins, so that each lives beside what it starts."""
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
-# How long an example takes says nothing about what it shows: these machines are busy.
-settings.register_profile("attune", deadline=None, print_blob=True)
-settings.load_profile("attune")
+# How long an example takes says nothing about what it shows: these machines are busy. CI tries the same examples every
+# time, so that what fails there is what a change has broken; `--full` searches on, and prints how to repeat a find.
+_UNHURRIED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("the same", _UNHURRIED, derandomize=True)
+settings.register_profile("search", _UNHURRIED, print_blob=True)
+settings.load_profile("the same")
 
 pytest_plugins = [
     "testbed.services.fixtures",
@@ -18,6 +21,11 @@ pytest_plugins = [
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--full", action="store_true", help="the proofs in full, for hours, rather than in the size of CI")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if config.getoption("--full"):
+        settings.load_profile("search")
 
 
 @pytest.fixture(scope="session")

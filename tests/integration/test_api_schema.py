@@ -89,7 +89,8 @@ def check(url: str, examples: int, folder: Path) -> None:
         [
             *(sys.executable, "-c", "from schemathesis.cli import schemathesis; schemathesis()"),
             *("--config-file", str(CONFIGURATION), "run", f"{url}/openapi.json"),
-            *("--max-examples", str(examples), "--seed", "4", "--continue-on-failure", "--no-color"),
+            *("--max-examples", str(examples), "--seed", "4", "--generation-database", "none"),
+            *("--request-timeout", "60", "--continue-on-failure", "--no-color"),
             *("--header", f"Authorization: Bearer {TOKEN}"),
         ],
         cwd=folder,
