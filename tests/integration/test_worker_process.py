@@ -9,7 +9,6 @@ from pathlib import Path
 import aio_pika
 import httpx
 import orjson
-import psutil
 import pytest
 
 from attune_executor.adapters.rabbitmq import RabbitMQBroker
@@ -21,11 +20,12 @@ from attune_executor.amqp.topology import (
     pool_queue_name,
 )
 from attune_executor.domain.execution import ExecutionStatus
-from integration.worker_process import POOL, Executor, WorkerProcess, until
+from integration.worker_process import POOL, Executor, WorkerProcess, gone, held_until, until
 from testbed.services.ports import free_port
 from testbed.services.rabbitmq import RabbitMQServer
 
 Launch = Callable[..., Awaitable[WorkerProcess]]
+DEADLINE_SECONDS = 60
 
 
 @pytest.fixture
@@ -65,7 +65,7 @@ async def depth(url: str, queue: str) -> int:
 
 
 async def until_depth(url: str, queue: str, count: int) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(DEADLINE_SECONDS):
         while await depth(url, queue) != count:
             await asyncio.sleep(0.05)
 
@@ -91,21 +91,26 @@ async def test_executions_run_and_are_reported(executor: Executor, launch: Launc
         assert record.started_at <= record.finished_at <= time.time()
 
 
-async def test_only_what_lasts_is_reported_as_started(executor: Executor, launch: Launch) -> None:
+async def test_only_what_lasts_is_reported_as_started(executor: Executor, launch: Launch, tmp_path: Path) -> None:
     await launch()
-    await executor.dispatch((1, "core.echo", b"{}"), (2, "core.sleep", b'{"seconds":0.6}'))
+    await executor.dispatch((1, "core.echo", b"{}"), (2, "core.shell", shell(held_until(tmp_path / "go"))))
     await until(lambda: bool(executor.started), "a started report")
     assert not executor.done(2)
+    (tmp_path / "go").touch()
     await executor.wait_for(1, 2)
     assert [(record.execution_id, record.attempt) for record in executor.started] == [(2, 1)]
     assert executor.started[0].started_at == executor.finished[-1].started_at
 
 
-async def test_slots_bound_what_runs_and_what_is_held(executor: Executor, launch: Launch, amqp_url: str) -> None:
+async def test_slots_bound_what_runs_and_what_is_held(
+    executor: Executor, launch: Launch, amqp_url: str, tmp_path: Path
+) -> None:
     await launch("--slots", "2")
-    await executor.dispatch(*[(number, "core.sleep", b'{"seconds":0.5}') for number in range(1, 6)])
+    held = shell(held_until(tmp_path / "go"))
+    await executor.dispatch(*[(number, "core.shell", held) for number in range(1, 6)])
     await until(lambda: len(executor.started) == 2, "two started")
     assert await depth(amqp_url, pool_queue_name(POOL)) == 3, "the others stay with the broker, for any worker"
+    (tmp_path / "go").touch()
     await executor.wait_for(1, 2, 3, 4, 5)
     begin_and_end = sorted(
         (at, change)
@@ -119,11 +124,13 @@ async def test_slots_bound_what_runs_and_what_is_held(executor: Executor, launch
 async def test_what_a_killed_worker_ran_runs_elsewhere(executor: Executor, launch: Launch, tmp_path: Path) -> None:
     victim = await launch("--slots", "2")
     trace = tmp_path / "trace"
-    await executor.dispatch(*[(number, "core.shell", shell(f"echo $PPID >> {trace}; sleep 1")) for number in (1, 2)])
+    command = f"echo $PPID >> {trace}; {held_until(tmp_path / 'go')}"
+    await executor.dispatch(*[(number, "core.shell", shell(command)) for number in (1, 2)])
     await until(lambda: trace.exists() and len(trace.read_text().split()) == 2, "both started")
     victim.send(signal.SIGKILL)
     await victim.ended()
     assert not executor.finished
+    (tmp_path / "go").touch()
     heir = await launch()
     await executor.wait_for(1, 2)
     assert trace.read_text().split() == [str(victim.pid)] * 2 + [str(heir.pid)] * 2
@@ -138,11 +145,14 @@ async def test_sigterm_finishes_what_runs_and_hands_back_the_rest(
     leaving = await launch("--slots", "1")
     trace = tmp_path / "trace"
     # Slots are also messages held: the second message of a second worker's share is never with the first.
+    held = held_until(tmp_path / "go")
     await executor.dispatch(
-        *[(number, "core.shell", shell(f"echo {number} $PPID >> {trace}; sleep 0.7")) for number in range(1, 5)]
+        *[(number, "core.shell", shell(f"echo {number} $PPID >> {trace}; {held}")) for number in range(1, 5)]
     )
     await until(trace.exists, "the first started")
     leaving.send(signal.SIGTERM)
+    await until(lambda: "draining" in leaving.output(), "draining")
+    (tmp_path / "go").touch()
     assert await leaving.ended() == 0
     assert [record.execution_id for record in executor.finished] == [1, 2], "a message is finished as a whole"
     staying = await launch("--slots", "1")
@@ -161,13 +171,13 @@ async def test_sigterm_hands_back_messages_of_which_nothing_started(
     await executor.start()
     leaving = await launch("--slots", "2")
     trace = tmp_path / "trace"
-    await executor.dispatch(
-        *[(number, "core.shell", shell(f"echo $PPID >> {trace}; sleep 0.5")) for number in range(1, 7)]
-    )
+    command = f"echo $PPID >> {trace}; {held_until(tmp_path / 'go')}"
+    await executor.dispatch(*[(number, "core.shell", shell(command)) for number in range(1, 7)])
     await until(lambda: trace.exists() and len(trace.read_text().split()) == 2, "two of the first message started")
-    assert await depth(amqp_url, pool_queue_name(POOL)) == 0, "the worker holds both messages"
+    await until_depth(amqp_url, pool_queue_name(POOL), 0)  # the worker holds both messages
     leaving.send(signal.SIGTERM)
     await until_depth(amqp_url, pool_queue_name(POOL), 1)
+    (tmp_path / "go").touch()
     assert await leaving.ended() == 0
     assert sorted(record.execution_id for record in executor.finished) == [1, 2, 3]
     staying = await launch("--slots", "2")
@@ -183,14 +193,14 @@ async def test_a_drain_cut_short_returns_what_runs(
     options = ("--drain-seconds", "0.3") if patience == "drain-seconds" else ()
     worker = await launch(*options)
     trace = tmp_path / "trace"
-    await executor.dispatch((1, "core.shell", shell(f"echo $$ > {trace}; exec sleep 60")))
+    await executor.dispatch((1, "core.shell", shell(f"echo $$ > {trace}; exec sleep 600")))
     await until(lambda: trace.exists() and trace.read_text() != "", "it runs")
     worker.send(signal.SIGTERM)
     if patience == "second signal":
         await until(lambda: "draining" in worker.output(), "draining")
         worker.send(signal.SIGTERM)
     assert await worker.ended() == 0
-    assert not psutil.pid_exists(int(trace.read_text())), "the program was left running"
+    assert gone(int(trace.read_text())), "the program was left running"
     await until_depth(amqp_url, pool_queue_name(POOL), 1)
     assert not executor.finished
 
@@ -202,7 +212,7 @@ async def test_a_lost_broker_interrupts_nothing_and_nothing_runs_twice(
     trace = tmp_path / "trace"
     short, long = (
         f"echo short >> {trace}; sleep 1",
-        f"echo long >> {trace}; until [ -e {tmp_path}/go ]; do sleep 0.1; done",
+        f"echo long >> {trace}; {held_until(tmp_path / 'go')}",
     )
     await executor.dispatch((1, "core.shell", shell(short)), (2, "core.shell", shell(long)))
     await until(lambda: trace.exists() and len(trace.read_text().split()) == 2, "both run")
@@ -224,7 +234,7 @@ async def test_a_broker_that_comes_back_gives_nothing_that_runs_to_others(
 ) -> None:
     await launch("--slots", "4")
     trace = tmp_path / "trace"
-    command = f"echo $PPID >> {trace}; until [ -e {tmp_path}/go ]; do sleep 0.1; done"
+    command = f"echo $PPID >> {trace}; {held_until(tmp_path / 'go')}"
     await executor.dispatch(*[(number, "core.shell", shell(command)) for number in range(1, 5)])
     await until(lambda: trace.exists() and len(trace.read_text().split()) == 4, "all run")
     idle = [await launch("--slots", "4") for _ in range(2)]
@@ -275,7 +285,10 @@ async def test_a_malformed_dispatch_is_put_aside_and_the_next_one_runs(
         await executor.dispatch((1, "core.echo", b"{}"))
         await launch("--slots", "1")
         await executor.wait_for(1)
-        letter = await (await channel.get_queue(DEAD_LETTER_QUEUE)).get(timeout=10)
+        dead_letters = await channel.get_queue(DEAD_LETTER_QUEUE)
+        async with asyncio.timeout(DEADLINE_SECONDS):
+            while (letter := await dead_letters.get(fail=False)) is None:
+                await asyncio.sleep(0.05)
         assert letter.body == b"nonsense"
         assert "envelope: JSON is malformed" in str(letter.headers["x-attune-reason"])
         assert letter.headers["x-attune-queue"] == pool_queue_name(POOL)
@@ -302,11 +315,12 @@ async def test_a_dispatch_published_again_runs_once(
 
 
 async def test_probes_tell_what_the_worker_does(
-    executor: Executor, launch: Launch, rabbitmq_server: RabbitMQServer
+    executor: Executor, launch: Launch, rabbitmq_server: RabbitMQServer, tmp_path: Path
 ) -> None:
     port = free_port()
     worker = await launch("--health-port", str(port))
-    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", trust_env=False) as client:
+    base_url = f"http://127.0.0.1:{port}"
+    async with httpx.AsyncClient(base_url=base_url, trust_env=False, timeout=DEADLINE_SECONDS) as client:
         assert (await client.get("/livez")).status_code == 200
         ready = await client.get("/readyz")
         assert (ready.status_code, ready.text) == (200, "consuming worker.default.executions: 0 of 10 running\n")
@@ -316,17 +330,18 @@ async def test_probes_tell_what_the_worker_does(
         rabbitmq_server.start()
         await until_status(client, "/readyz", 200)
         await until(lambda: executor.broker.connected, "the executor is back too")
-        await executor.dispatch((1, "core.sleep", b'{"seconds":1}'))
+        await executor.dispatch((1, "core.shell", shell(held_until(tmp_path / "go"))))
         await until(lambda: bool(executor.started), "it runs")
         worker.send(signal.SIGTERM)
         await until_status(client, "/readyz", 503)
         assert (await client.get("/readyz")).text == "draining: 1 running\n"
+    (tmp_path / "go").touch()
     assert await worker.ended() == 0
     assert executor.done(1)
 
 
 async def until_status(client: httpx.AsyncClient, path: str, status: int) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(DEADLINE_SECONDS):
         while (await client.get(path)).status_code != status:
             await asyncio.sleep(0.05)
 

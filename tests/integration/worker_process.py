@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import aio_pika
+import psutil
 from aio_pika.abc import AbstractChannel, AbstractConnection, AbstractIncomingMessage
 
 from attune_executor.adapters.rabbitmq import RabbitMQBroker
@@ -34,7 +35,7 @@ from attune_executor.wire.envelope import WireMessage
 from attune_executor.wire.reports import Reports, decode_reports
 
 PROGRAM = Path(sys.executable).with_name("attune-worker")
-DEADLINE_SECONDS = 30
+DEADLINE_SECONDS = 60
 POOL = "default"
 
 
@@ -45,6 +46,19 @@ async def until(reached: Callable[[], bool], what: str, seconds: float = DEADLIN
                 await asyncio.sleep(0.01)
     except TimeoutError:
         raise AssertionError(f"not within {seconds} s: {what}") from None
+
+
+def gone(pid: int) -> bool:
+    """Whether a process has ended; what nobody has reaped yet has ended too."""
+    try:
+        return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
+
+
+def held_until(file: Path) -> str:
+    """Shell that waits for a file: what has to last until something was seen lasts exactly so long."""
+    return f"until [ -e {file} ]; do sleep 0.05; done"
 
 
 class WorkerProcess:
