@@ -14,7 +14,9 @@ import yaml
 from testbed.attune.processes import HostProcess
 from testbed.services.ports import free_port
 
-DEADLINE_SECONDS = 20.0
+DEADLINE_SECONDS = 60.0
+
+IN_FORCE = "configuration read again and in force"
 
 
 class Running:
@@ -27,7 +29,8 @@ class Running:
             "policies": {"actions": {"kept": {"concurrency_limit": 1}, "dropped": {"concurrency_limit": 1}}},
         }
         self.write()
-        self.api = httpx.Client(base_url=f"http://127.0.0.1:{self.configuration['api']['port']}", trust_env=False)
+        base_url = f"http://127.0.0.1:{self.configuration['api']['port']}"
+        self.api = httpx.Client(base_url=base_url, trust_env=False, timeout=DEADLINE_SECONDS)
         variables = {"ATTUNE__DATABASE__URL": database_url, "ATTUNE__MESSAGE_QUEUE__URL": amqp_url}
         arguments = ["attune-executor", "run", "--config", str(self.file)]
         self.process = HostProcess("executor", arguments, variables, folder / "executor.log")
@@ -37,6 +40,12 @@ class Running:
 
     def reload(self) -> None:
         os.kill(self.process.pid, signal.SIGHUP)
+
+    def follow(self) -> None:
+        """Have the file read again, and wait until all that it says is in force."""
+        before = self.process.log().count(IN_FORCE)
+        self.reload()
+        self.until(lambda: self.process.log().count(IN_FORCE) > before)
 
     def submit(self, ref: str) -> httpx.Response:
         return self.api.post("/api/v1/executions", json={"action_ref": ref})
@@ -77,7 +86,7 @@ def test_an_edited_file_is_followed(running: Running) -> None:
     running.configuration["api"]["rate_limits"] = {"global": {"max_requests_per_minute": 3}}
     running.write()
     assert running.concurrency("kept") == 1
-    running.reload()
+    running.follow()
     running.until(lambda: running.concurrency("kept") == 7)
     running.until(lambda: running.concurrency("added") == 2)
     assert [running.submit(ref).status_code for ref in ("added", "dropped", "added")] == [201, 404, 201]
@@ -93,13 +102,13 @@ def test_an_emergency_begins_and_ends_without_a_restart(running: Running) -> Non
     }
     running.configuration["executor"] = {"emergency_mode": True, "emergency": {"close_tags": ["low-priority"]}}
     running.write()
-    running.reload()
-    running.until(lambda: running.submit("minor").status_code == 409)
+    running.follow()
+    assert running.submit("minor").status_code == 409
     assert [running.submit("kept").status_code for _ in range(3)] == [201, 201, 201]
     running.configuration["executor"]["emergency_mode"] = False
     running.write()
-    running.reload()
-    running.until(lambda: running.submit("minor").status_code == 201)
+    running.follow()
+    assert running.submit("minor").status_code == 201
     assert running.submit("kept").status_code == 429
 
 

@@ -33,14 +33,14 @@ def attune(tmp_path: Path, database_url: str, amqp_url: str) -> AttuneProcesses:
 async def submit(url: str, count: int) -> list[int]:
     body = {"executions": [{"action_ref": "core.sleep", "parameters": {"seconds": RUN_SECONDS}}] * count}
     async with httpx.AsyncClient() as http:
-        response = await http.post(f"{url}/api/v1/executions", json=body, timeout=30)
+        response = await http.post(f"{url}/api/v1/executions", json=body, timeout=60)
     assert response.status_code == 201, response.text
     return [item["id"] for item in response.json()["data"]]
 
 
 async def queue(url: str) -> dict[str, Any]:
     async with httpx.AsyncClient() as http:
-        response = await http.get(f"{url}/api/v1/actions/core.sleep/queue-stats", timeout=10)
+        response = await http.get(f"{url}/api/v1/actions/core.sleep/queue-stats", timeout=60)
     assert response.status_code == 200, response.text
     return response.json()["data"]
 
@@ -57,8 +57,8 @@ async def until_status(database: asyncpg.Connection, status: str, count: int, ti
 
 async def until_under_way(url: str, database: asyncpg.Connection) -> None:
     """Every slot is taken and workers have begun: an execution is scheduled until its worker's report is in."""
-    await until_status(database, "running", 1, 20)
-    deadline = time.monotonic() + 20
+    await until_status(database, "running", 1, 60)
+    deadline = time.monotonic() + 60
     while (await queue(url))["active_count"] < CONCURRENCY:
         assert time.monotonic() < deadline, await queue(url)
 
@@ -78,7 +78,7 @@ async def test_a_killed_executor_loses_nothing_keeps_order_and_limit(
         attune.executor()
         stats = await queue(attune.url)
         assert stats["total_enqueued"] == WAITING + CONCURRENCY
-        await until_status(database, "succeeded", len(ids), 120)
+        await until_status(database, "succeeded", len(ids), 240)
         assert await database.fetchval(OUT_OF_ORDER) == 0
         assert await database.fetchval(MOST_AT_ONCE) == CONCURRENCY
         stats = await queue(attune.url)
@@ -94,7 +94,7 @@ async def test_a_killed_worker_loses_nothing(attune: AttuneProcesses, database: 
         ids = await submit(attune.url, 200)
         await until_under_way(attune.url, database)
         victim.kill()
-        await until_status(database, "succeeded", len(ids), 60)
+        await until_status(database, "succeeded", len(ids), 180)
         assert await database.fetchval(OUT_OF_ORDER) == 0
 
 
@@ -104,9 +104,9 @@ async def test_a_graceful_restart_repeats_nothing(attune: AttuneProcesses, datab
         executor = attune.executor()
         worker = attune.worker(slots=CONCURRENCY)
         ids = await submit(attune.url, 300)
-        await until_status(database, "succeeded", 50, 20)
+        await until_status(database, "succeeded", 50, 60)
         assert executor.stop() == 0
         attune.executor()
-        await until_status(database, "succeeded", len(ids), 60)
+        await until_status(database, "succeeded", len(ids), 180)
         assert await database.fetchval("SELECT max(attempt) FROM attune.execution") == 1
         assert worker.stop() == 0

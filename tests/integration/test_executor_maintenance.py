@@ -7,7 +7,7 @@ import asyncpg
 
 from testbed.attune.processes import AttuneProcesses
 
-DEADLINE_SECONDS = 30
+DEADLINE_SECONDS = 60
 FINISHED = """
 INSERT INTO attune.action (ref) VALUES ('core.echo');
 INSERT INTO attune.execution (id, action, action_ref, status, parameters, queue_order, created, updated)

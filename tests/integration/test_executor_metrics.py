@@ -12,7 +12,7 @@ from testbed.attune.processes import HostProcess
 from testbed.monitoring.exported import series
 from testbed.services.ports import free_port
 
-DEADLINE_SECONDS = 30.0
+DEADLINE_SECONDS = 60.0
 
 
 @pytest.fixture
@@ -25,7 +25,7 @@ def executor(tmp_path: Path, migrated_url: str, amqp_url: str) -> Iterator[tuple
         "ATTUNE__POLICIES__ACTIONS": '{"core.echo": {"concurrency_limit": 1}}',
     }
     process = HostProcess("executor", ["attune-executor", "run"], variables, tmp_path / "executor.log")
-    with httpx.Client(base_url=f"http://127.0.0.1:{port}", trust_env=False) as api:
+    with httpx.Client(base_url=f"http://127.0.0.1:{port}", trust_env=False, timeout=DEADLINE_SECONDS) as api:
         try:
             yield process, api
             assert process.stop() == 0, process.log()
