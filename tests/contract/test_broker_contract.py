@@ -16,7 +16,7 @@ from contract.memory_broker_rig import MemoryBrokerRig
 from contract.rabbitmq_broker_rig import RabbitMQRig
 from testbed.services.rabbitmq import RabbitMQServer
 
-DEADLINE_SECONDS = 20
+DEADLINE_SECONDS = 60
 POOL = "default"
 
 

@@ -1,7 +1,8 @@
 """What executors that share the queues rely on, whatever the database."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
+from copy import copy
 from typing import Protocol
 
 import pytest
@@ -16,13 +17,18 @@ from attune_executor.ports.journal import FencedError, Journal, OperatorChanges,
 from attune_executor.ports.membership import Member, Membership, ShardCountError
 from contract.journal_rig import waiting
 
-ALIVE_SECONDS = 0.5
+PATIENCE_SECONDS, IMPATIENCE_SECONDS = 600, 0.2
+"""How long others may be silent, for one who looks: never too long, or soon."""
+DEADLINE_SECONDS = 60
 ONE, TWO = Member("one", "http://one:8080"), Member("two", "http://two:8080")
 
 
 class Rig(Protocol):
     @property
     def membership(self) -> Membership: ...
+
+    @property
+    def impatient(self) -> Membership: ...
 
     async def journal(self, shard: int) -> Journal: ...
 
@@ -34,7 +40,13 @@ class Rig(Protocol):
 class MemoryRig:
     def __init__(self) -> None:
         self._store = JournalStore()
-        self.membership = MemoryMembership(self._store, alive_seconds=ALIVE_SECONDS)
+        self.membership = MemoryMembership(self._store, alive_seconds=PATIENCE_SECONDS)
+
+    @property
+    def impatient(self) -> Membership:
+        view = copy(self.membership)
+        view._alive_seconds = IMPATIENCE_SECONDS  # pyright: ignore[reportPrivateUsage] - there is one for all
+        return view
 
     async def journal(self, shard: int) -> Journal:
         return MemoryJournal(self._store, shard)
@@ -48,9 +60,10 @@ class MemoryRig:
 
 
 class PostgresRig:
-    def __init__(self, url: str, membership: PostgresMembership) -> None:
+    def __init__(self, url: str, membership: PostgresMembership, impatient: PostgresMembership) -> None:
         self._url = url
         self.membership = membership
+        self.impatient = impatient
         self.journals: list[PostgresJournal] = []
 
     async def journal(self, shard: int) -> Journal:
@@ -72,11 +85,20 @@ async def rig(request: pytest.FixtureRequest, migrated_url: str) -> AsyncIterato
     if request.param == "memory":
         yield MemoryRig()
         return
-    rig = PostgresRig(migrated_url, await PostgresMembership.open(migrated_url, alive_seconds=ALIVE_SECONDS))
+    patience = PATIENCE_SECONDS, IMPATIENCE_SECONDS
+    views = [await PostgresMembership.open(migrated_url, alive_seconds=seconds) for seconds in patience]
+    rig = PostgresRig(migrated_url, *views)
     yield rig
     for journal in rig.journals:
         await journal.close()
-    rig.membership.close()
+    for view in views:
+        view.close()
+
+
+async def eventually(reached: Callable[[], Awaitable[bool]]) -> None:
+    async with asyncio.timeout(DEADLINE_SECONDS):
+        while not await reached():
+            await asyncio.sleep(IMPATIENCE_SECONDS / 4)
 
 
 async def test_the_first_use_fixes_the_number_of_shards(rig: Rig) -> None:
@@ -97,12 +119,12 @@ async def test_members_are_alive_while_they_renew(rig: Rig) -> None:
     await rig.membership.fix_count(1)
     await rig.membership.renew(TWO)
     assert (await rig.membership.renew(ONE)).members == [ONE, TWO]
-    roster = await rig.membership.renew(ONE)
-    for _ in range(4):
-        await asyncio.sleep(ALIVE_SECONDS / 3)
-        roster = await rig.membership.renew(ONE)
-    assert roster.members == [ONE]
-    await rig.membership.renew(TWO)
+
+    async def one_alone() -> bool:
+        return (await rig.impatient.renew(ONE)).members == [ONE]
+
+    await eventually(one_alone)
+    assert (await rig.membership.renew(TWO)).members == [ONE, TWO]
     await rig.membership.leave("one")
     assert (await rig.membership.renew(TWO)).members == [TWO]
 
@@ -113,10 +135,16 @@ async def test_shards_are_shown_with_owner_and_epoch(rig: Rig) -> None:
     await journal.acquire("one")
     shards = (await rig.membership.renew(TWO)).shards
     assert shards == [ShardState(0, None, 0, False), ShardState(1, "one", 1, True), ShardState(2, None, 0, False)]
-    await asyncio.sleep(ALIVE_SECONDS * 1.2)
-    assert (await rig.membership.renew(TWO)).shards[1] == ShardState(1, "one", 1, False)
-    await journal.commit(TurnRecord())
-    assert (await rig.membership.renew(TWO)).shards[1] == ShardState(1, "one", 1, True)
+
+    async def silent() -> bool:
+        return (await rig.impatient.renew(TWO)).shards[1] == ShardState(1, "one", 1, False)
+
+    async def heard_after_a_commit() -> bool:
+        await journal.commit(TurnRecord())
+        return (await rig.impatient.renew(TWO)).shards[1] == ShardState(1, "one", 1, True)
+
+    await eventually(silent)
+    await eventually(heard_after_a_commit)
     await journal.release()
     assert (await rig.membership.renew(TWO)).shards[1] == ShardState(1, None, 1, True)
 

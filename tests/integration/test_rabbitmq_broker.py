@@ -26,7 +26,7 @@ from contract.rabbitmq_broker_rig import RabbitMQRig
 from testbed.services.rabbitmq import RabbitMQServer
 
 POOL = "default"
-DEADLINE_SECONDS = 30
+DEADLINE_SECONDS = 60
 
 
 @pytest.fixture
@@ -169,7 +169,9 @@ async def test_a_broker_that_hangs_is_an_error_and_not_a_wait_for_ever(
         finally:
             rabbitmq_server.resume()
         await publish_until_confirmed(broker, dispatch(2))
-    assert [each.execution_id for each in await rig.receive(POOL, 2)] == [1, 2], "once or twice, not never"
+    arrived = set[int]()
+    while arrived != {1, 2}:  # once or twice, not never
+        arrived |= {each.execution_id for each in await rig.receive(POOL, 1)}
 
 
 async def test_queues_that_someone_deletes_come_back(rig: RabbitMQRig) -> None:
@@ -205,9 +207,8 @@ async def test_deliveries_stop_at_the_prefetch_until_they_are_acknowledged(rig: 
 
 async def test_connections_are_named(rig: RabbitMQRig) -> None:
     async with started(rig.broker()), asyncio.timeout(DEADLINE_SECONDS):
-        while len(names := rig.connections()) < 2:
+        while {given.rsplit(" ", 1)[1] for given, _ in rig.connections()} != {"consume", "publish"}:
             await asyncio.sleep(0.05)
-    assert {name.rsplit(" ", 1)[1] for name in names} == {"consume", "publish"}
 
 
 @pytest.mark.parametrize("queue_type", QueueType)
