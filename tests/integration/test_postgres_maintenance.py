@@ -21,7 +21,7 @@ from attune_executor.engine.statistics import Statistics
 from attune_executor.ports.journal import JournalError
 
 NOW = 1_900_000_000.0
-DEADLINE_SECONDS = 20
+DEADLINE_SECONDS = 60
 FINISHED = """
 INSERT INTO attune.execution (id, action, action_ref, status, parameters, queue_order, created, updated)
 SELECT n, 1, 'core.echo', 'succeeded', '{}', n, now() - interval '40 days', now() - interval '40 days'

@@ -53,8 +53,9 @@ async def database(migrated_url: str) -> AsyncIterator[asyncpg.Connection]:
     connection = await asyncpg.connect(migrated_url)
     assert await connection.fetchval("SHOW search_path") == '"$user", public'
     assert await connection.fetchval("SELECT current_user") == "attune"
-    await connection.execute(DATA)
-    yield connection
+    async with connection.transaction():  # in which now() is one moment, however long a test takes
+        await connection.execute(DATA)
+        yield connection
     await connection.close()
 
 

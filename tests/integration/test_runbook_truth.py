@@ -28,7 +28,7 @@ POLICIES = {
     CRUNCH: QueuePolicy(concurrency=4),
 }
 FIVE_MINUTES_LATER = "UPDATE attune.queue_snapshots SET snapshot_time = snapshot_time - interval '5 minutes'"
-DEADLINE_SECONDS = 20
+DEADLINE_SECONDS = 60
 
 
 class World:
@@ -157,7 +157,8 @@ async def test_how_the_queues_are(busy: World) -> None:
         (WEB, 4, 2, 2, Decimal("0.00")),
         (MAIL, 1, 1, 1, Decimal("33.33")),
     ]
-    assert [row[4] for row in overview] == [Decimal("0.0")] * 2
+    # Minutes that the oldest has waited: since a moment ago, which is not long even on a slow machine.
+    assert all(Decimal(0) <= Decimal(str(row[4])) < 5 for row in overview)
     assert await busy.rows("top_actions_by_throughput") == [
         (WEB, 6, 0, 6, Decimal("0.00")),
         (CRUNCH, 4, 4, 0, Decimal("100.00")),
@@ -249,7 +250,7 @@ async def test_growth_between_two_snapshots(busy: World) -> None:
 async def test_stuck_executions_are_found_and_failed_by_hand(busy: World) -> None:
     assert await busy.rows("stuck_running_executions") == []
     await busy.database.execute(
-        "UPDATE attune.execution SET updated = updated - interval '15 minutes' WHERE action_ref = $1", WEB
+        "UPDATE attune.execution SET updated = now() - interval '15 minutes' WHERE action_ref = $1", WEB
     )
     stuck = [row[0] for row in await busy.rows("stuck_running_executions")]
     first, second = await busy.dispatched(WEB, 2)
@@ -273,15 +274,16 @@ async def test_stuck_executions_are_found_and_failed_by_hand(busy: World) -> Non
 
 async def test_stuck_queues_are_those_that_nothing_changed_in(busy: World) -> None:
     assert await busy.rows("stuck_queues") == []
-    await busy.database.execute("UPDATE attune.queue_stats SET last_updated = last_updated - interval '45 minutes'")
-    assert [row[:4] for row in await busy.rows("stuck_queues")] in (
-        [(WEB, 4, 2, Decimal("45.0")), (MAIL, 1, 1, Decimal("45.0"))],
-        [(MAIL, 1, 1, Decimal("45.0")), (WEB, 4, 2, Decimal("45.0"))],
-    )
-    assert sorted(await busy.rows("daily_stuck_queues"), key=str) == [
-        (MAIL, 1, Decimal("45.0")),
-        (WEB, 4, Decimal("45.0")),
-    ]
+    async with busy.database.transaction():  # in which now() is one moment
+        await busy.database.execute("UPDATE attune.queue_stats SET last_updated = now() - interval '45 minutes'")
+        assert sorted((row[:4] for row in await busy.rows("stuck_queues")), key=str) == [
+            (MAIL, 1, 1, Decimal("45.0")),
+            (WEB, 4, 2, Decimal("45.0")),
+        ]
+        assert sorted(await busy.rows("daily_stuck_queues"), key=str) == [
+            (MAIL, 1, Decimal("45.0")),
+            (WEB, 4, Decimal("45.0")),
+        ]
 
 
 async def test_disabled_actions_accept_nothing_and_drain(busy: World) -> None:
