@@ -91,7 +91,7 @@ async def test_confirmations_are_told_in_order(broker: Broker) -> None:
         await settled()
         assert broker.confirmed == [], "the first may still fail"
         broker.confirmations[0].set_result(None)
-        await asyncio.wait_for(broker.pipeline.drained(), 1)
+        await asyncio.wait_for(broker.pipeline.drained(), 60)
         assert broker.confirmed == [1, 2]
 
 
@@ -109,7 +109,7 @@ async def test_what_failed_is_sent_again_and_nothing_else(broker: Broker) -> Non
         assert (broker.failures, broker.confirmed) == ([2], [])
         for confirmation in broker.confirmations[3:]:
             confirmation.set_result(None)
-        await asyncio.wait_for(broker.pipeline.drained(), 1)
+        await asyncio.wait_for(broker.pipeline.drained(), 60)
         assert broker.confirmed == [1, 2, 3, 4]
 
 
@@ -132,7 +132,7 @@ async def test_what_is_forgotten_is_neither_sent_again_nor_told(broker: Broker) 
         broker.pipeline.forget()
         await broker.put(2)
         broker.confirmations[1].set_result(None)
-        await asyncio.wait_for(broker.pipeline.drained(), 1)
+        await asyncio.wait_for(broker.pipeline.drained(), 60)
         assert (broker.received, broker.confirmed) == ([(0, [1]), (0, [2])], [2])
 
 
@@ -140,7 +140,7 @@ async def test_when_everything_is_forgotten_nothing_is_left_to_wait_for(broker: 
     async with broker.running():
         await broker.put(1)
         broker.pipeline.forget()
-        await asyncio.wait_for(broker.pipeline.drained(), 1)
+        await asyncio.wait_for(broker.pipeline.drained(), 60)
 
 
 async def test_beyond_its_bound_of_batches_items_gather(broker: Broker, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -30,10 +30,30 @@ def heard(listening: socket.socket) -> list[str]:
             return said
 
 
-async def watched(alive: bool, seconds: float) -> None:
-    with pytest.raises(TimeoutError):
-        async with asyncio.timeout(seconds):
+class EnoughError(Exception):
+    """The test has seen what it wanted."""
+
+
+async def watched(monkeypatch: pytest.MonkeyPatch, alive: bool) -> list[float]:
+    """Watch for four rounds, in no time; returns what it meant to sleep between them."""
+    slept: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        slept.append(seconds)
+        if len(slept) == 4:
+            raise EnoughError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(asyncio, "sleep", sleep)
+        with pytest.raises(EnoughError):
             await ServiceManager().watch(lambda: alive)
+    return slept
+
+
+async def says_nothing() -> None:
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.05):
+            await ServiceManager().watch(lambda: True)
 
 
 async def test_it_hears_that_the_program_serves_and_stops(hearing: socket.socket) -> None:
@@ -56,20 +76,19 @@ async def test_the_watchdog_hears_often_enough_and_only_while_alive(
     hearing: socket.socket, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("WATCHDOG_USEC", "60000")
-    await watched(alive=True, seconds=0.2)
-    assert set(said := heard(hearing)) == {"WATCHDOG=1"}
-    assert len(said) >= 4
-    await watched(alive=False, seconds=0.1)
+    assert await watched(monkeypatch, alive=True) == [0.02] * 4, "three times within what the manager waits"
+    assert heard(hearing) == ["WATCHDOG=1"] * 4
+    assert await watched(monkeypatch, alive=False) == [0.02] * 4
     assert heard(hearing) == []
 
 
 async def test_a_watchdog_that_is_not_asked_for_or_meant_for_another(
     hearing: socket.socket, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    await watched(alive=True, seconds=0.05)
+    await says_nothing()
     monkeypatch.setenv("WATCHDOG_USEC", "1000")
     monkeypatch.setenv("WATCHDOG_PID", "1")
-    await watched(alive=True, seconds=0.05)
+    await says_nothing()
     assert heard(hearing) == []
 
 

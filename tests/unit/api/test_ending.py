@@ -23,7 +23,7 @@ async def complete(world: ApiWorld, execution_id: int, body: object = None) -> h
 
 
 async def until_dispatched(world: ApiWorld, count: int) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         while len(world.broker.pools.get("default", ())) < count:
             await asyncio.sleep(0.001)
 
@@ -46,7 +46,7 @@ async def test_a_late_report_of_its_worker_changes_nothing(world: ApiWorld) -> N
     await complete(world, 1)
     world.finish(1, b'"late"')
     world.finish(2, b'"second"')
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         while (await world.client.get("/api/v1/executions/2")).json()["data"]["status"] != "succeeded":
             await asyncio.sleep(0.001)
     assert (await world.client.get("/api/v1/executions/1")).json()["data"]["status"] == "failed"

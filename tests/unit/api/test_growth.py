@@ -23,7 +23,7 @@ async def world() -> AsyncIterator[ApiWorld]:
         await world.declare(max_queue_length=100)
         await world.declare(OTHER)
         await world.submit(REF, REF, REF, REF, OTHER)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             while Task.COUNT_DAYS not in world.store.maintenance or accepted(world) < 5:
                 await asyncio.sleep(0.01)
         yield world

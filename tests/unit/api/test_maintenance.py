@@ -21,7 +21,7 @@ async def tasks(world: ApiWorld) -> dict[str, Any]:
 @pytest.fixture
 async def world() -> AsyncIterator[ApiWorld]:
     async with api_world() as world:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             while any(entry["last_run"] is None for entry in (await tasks(world)).values()):
                 await asyncio.sleep(0.01)
         yield world
@@ -44,7 +44,7 @@ async def test_a_task_is_run_now_and_can_be_looked_at_until_it_is_done(world: Ap
     world.clock.advance(1)
     answer = await world.client.post(f"{PATH}/snapshot-queues/run")
     assert (answer.status_code, answer.json()["data"]["running"]) == (202, True)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         while (await tasks(world))["snapshot-queues"]["running"]:
             await asyncio.sleep(0.01)
     assert (await tasks(world))["snapshot-queues"]["last_run"]["started_at"] > before

@@ -22,7 +22,7 @@ async def world() -> AsyncIterator[ApiWorld]:
         await world.submit(OTHER, REF, REF, REF, REF)
         world.finish(2)
         await world.client.post("/api/v1/executions/5/cancel")
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             while (await world.client.get("/api/v1/executions/2")).json()["data"]["status"] != "succeeded":
                 await asyncio.sleep(0.01)
         yield world

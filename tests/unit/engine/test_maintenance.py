@@ -76,7 +76,7 @@ def report_of(maintenance: Maintenance, task: Task) -> TaskReport:
 
 
 async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         while not condition():
             await asyncio.sleep(0.001)
 

@@ -33,7 +33,7 @@ async def running(statistics: Statistics) -> AsyncGenerator[None]:
 
 
 async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         while not condition():
             await asyncio.sleep(0.001)
 

@@ -12,7 +12,7 @@ import pytest
 
 from testbed.cluster.localnode import processes
 
-SLEEP = (sys.executable, "-c", "import time; print('started', flush=True); time.sleep(60)")
+SLEEP = (sys.executable, "-c", "import time; print('started', flush=True); time.sleep(600)")
 
 
 @pytest.fixture
@@ -29,7 +29,7 @@ def test_a_started_process_outlives_nothing_but_its_kill(tmp_path: Path) -> None
         assert record.is_alive()
         assert processes.recorded(records) == [record]
         assert os.getsid(record.pid) == record.pid
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 60
         while "started" not in processes.log_tail(log):
             assert time.monotonic() < deadline
             time.sleep(0.02)
@@ -53,7 +53,7 @@ def test_another_process_of_the_same_id_is_not_taken_for_it(sleeper: subprocess.
 def test_a_process_that_ended_but_was_not_waited_for_is_not_alive(sleeper: subprocess.Popen[bytes]) -> None:
     record = processes.identify("sleeper", sleeper.pid)
     os.kill(sleeper.pid, 9)
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while record.is_alive():
         assert time.monotonic() < deadline
         time.sleep(0.01)

@@ -173,7 +173,7 @@ def ended(pid_file: Path) -> bool:
 
 
 async def until(state: Callable[[Path], bool], pid_file: Path) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         while not state(pid_file):
             await asyncio.sleep(0.01)
 

@@ -34,7 +34,7 @@ async def run() -> AsyncIterator[Run]:
         invoker = tried_with(*([tried] if tried else []))
         invokers.append(invoker)
         assignment = Assignment(1, 1, "test.tried", orjson.dumps(parameters or {}))
-        return await asyncio.wait_for(invoker.invoke(assignment, nothing), timeout=5)
+        return await asyncio.wait_for(invoker.invoke(assignment, nothing), timeout=60)
 
     yield run
     for invoker in invokers:
@@ -191,7 +191,7 @@ async def test_threads_that_nobody_awaits_are_counted() -> None:
         await running
     assert threads.left_behind == 1
     release.set()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         await ended.wait()
     assert threads.left_behind == 0
 

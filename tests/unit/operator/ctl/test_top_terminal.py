@@ -18,7 +18,7 @@ from attune_operator.ctl.top.terminal import Top
 from unit.operator.ctl.top_world import MakePolicy, ToyWorld, look, with_status
 
 INTERVAL = 0.1
-SOON = 30.0
+SOON = 60.0
 
 
 class Shown:
