@@ -22,7 +22,7 @@ POOL: Final = "default"
 _RESTART_SECONDS: Final = 2.0
 """After an end by itself, as in the systemd units; what was killed is started again at once, for more to go wrong."""
 _POLL_SECONDS: Final = 0.03
-_MIGRATION_SECONDS: Final = 60.0
+_MIGRATION_SECONDS: Final = 180.0
 _STAND_DOWN_SECONDS: Final = 45.0
 
 

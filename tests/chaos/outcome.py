@@ -41,7 +41,7 @@ async def totals(executor_url: str, actions: Iterable[str]) -> dict[str, Totals]
         httpx.HTTPError: it does not answer, or not with success.
     """
     counted: dict[str, Totals] = {}
-    async with httpx.AsyncClient(timeout=5, trust_env=False) as http:
+    async with httpx.AsyncClient(timeout=30, trust_env=False) as http:
         for action in actions:
             response = await http.get(f"{executor_url}/api/v1/actions/{action}/queue-stats")
             item = response.raise_for_status().json()["data"]
@@ -57,7 +57,7 @@ async def limit(executor_url: str, action: str) -> int:
     Raises:
         httpx.HTTPError: it does not answer, or not with success.
     """
-    async with httpx.AsyncClient(timeout=5, trust_env=False) as http:
+    async with httpx.AsyncClient(timeout=30, trust_env=False) as http:
         response = await http.get(f"{executor_url}/api/v1/actions/{action}/queue-stats")
         return response.raise_for_status().json()["data"]["max_concurrent"]
 
@@ -68,7 +68,7 @@ async def queues(executor_url: str) -> list[dict[str, Any]]:
     Raises:
         httpx.HTTPError: it does not answer, or not with success.
     """
-    async with httpx.AsyncClient(timeout=5, trust_env=False) as http:
+    async with httpx.AsyncClient(timeout=30, trust_env=False) as http:
         response = await http.get(f"{executor_url}/api/v1/queues")
         return response.raise_for_status().json()["data"]
 

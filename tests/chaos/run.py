@@ -25,7 +25,7 @@ from testbed.services.postgres import PostgresServer
 from testbed.services.rabbitmq import RabbitMQServer
 
 _SHOW_SECONDS: Final = 0.5
-_START_SECONDS: Final = 60.0
+_START_SECONDS: Final = 180.0
 _POLL_SECONDS: Final = 0.05
 
 

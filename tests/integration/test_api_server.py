@@ -25,7 +25,7 @@ from testbed.services.ports import free_port
 from testbed.services.postgres import PostgresServer
 
 REF = "core.echo"
-DEADLINE_SECONDS = 30
+DEADLINE_SECONDS = 60
 
 
 def served_by(engine: Engine, settings: ApiSettings) -> ApiServer:
@@ -38,7 +38,7 @@ async def served(engine: Engine, settings: ApiSettings) -> AsyncGenerator[httpx.
     server = served_by(engine, settings)
     await server.start()
     try:
-        async with httpx.AsyncClient(base_url=f"http://{settings.host}:{settings.port}", timeout=20) as client:
+        async with httpx.AsyncClient(base_url=f"http://{settings.host}:{settings.port}", timeout=60) as client:
             yield client
     finally:
         await server.stop()
@@ -179,7 +179,7 @@ def test_it_runs_on_the_loop_of_another_thread(migrated_url: str, settings: ApiS
     try:
         assert ready.wait(DEADLINE_SECONDS)
         answer = httpx.post(
-            f"http://{settings.host}:{settings.port}/api/v1/executions", json={"action_ref": REF}, timeout=20
+            f"http://{settings.host}:{settings.port}/api/v1/executions", json={"action_ref": REF}, timeout=60
         )
         assert answer.status_code == 201
     finally:
@@ -187,4 +187,4 @@ def test_it_runs_on_the_loop_of_another_thread(migrated_url: str, settings: ApiS
         thread.join(DEADLINE_SECONDS)
     assert not thread.is_alive()
     with pytest.raises(httpx.ConnectError):
-        httpx.get(f"http://{settings.host}:{settings.port}/livez", timeout=5)
+        httpx.get(f"http://{settings.host}:{settings.port}/livez", timeout=60)

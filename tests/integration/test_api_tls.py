@@ -18,7 +18,7 @@ from attune_executor.api.settings import ApiSettings, ApiTlsSettings
 from testbed.cluster.localnode.authority import Authority
 from testbed.services.ports import free_port
 
-FOLLOWED_SECONDS = 10.0
+FOLLOWED_SECONDS = 60.0
 
 
 @dataclass(frozen=True)

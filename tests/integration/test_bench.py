@@ -7,6 +7,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from bench.system import TESTS
 
 
@@ -17,10 +19,11 @@ def run(*arguments: str) -> "subprocess.CompletedProcess[str]":
         capture_output=True,
         text=True,
         check=False,
-        timeout=240,
+        timeout=900,
     )
 
 
+@pytest.mark.timeout(0)  # of its own
 def test_two_rows_and_a_peer(tmp_path: Path) -> None:
     out = tmp_path / "results.json"
     result = run("--only", "b,d,pgqueuer", "--size", "smoke", "--out", str(out))

@@ -20,7 +20,6 @@ PLAN = Plan(
     gap_seconds=1.5,
     change_seconds=8,
     least_strikes=len(Blow),
-    settle_seconds=60,
     pause_seconds=0.1,
 )
 LEAST_ACCEPTED = 50
@@ -35,7 +34,7 @@ def fresh(postgres: PostgresServer, rabbitmq: RabbitMQServer) -> Generator[Serve
     rabbitmq.delete_vhost(vhost)
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(900)  # what was dispatched and never began is found after 300 s at the latest
 async def test_every_guarantee_is_kept_while_everything_is_killed(
     postgres_server: PostgresServer, rabbitmq_server: RabbitMQServer, tmp_path: Path
 ) -> None:

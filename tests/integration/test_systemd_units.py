@@ -26,7 +26,7 @@ from testbed.services.ports import free_port
 UNITS = Path(__file__).parents[2] / "manifests" / "systemd"
 EXECUTOR = "attune-executor.service"
 WORKER = "attune-worker@.service"
-DEADLINE_SECONDS = 30.0
+DEADLINE_SECONDS = 60.0
 
 
 def settings_of(unit: str) -> dict[str, list[str]]:
@@ -194,7 +194,7 @@ def test_the_journal_has_what_the_runbook_looks_for(tmp_path: Path, migrated_url
         attune.worker()
 
         def accepted() -> bool:
-            answer = httpx.post(f"{attune.url}/api/v1/executions", json={"action_ref": "core.echo"})
+            answer = httpx.post(f"{attune.url}/api/v1/executions", json={"action_ref": "core.echo"}, timeout=60)
             return answer.is_success
 
         until(accepted, executor)

@@ -19,7 +19,7 @@ from typing import Literal
 
 import psutil
 
-KILL_SECONDS = 10
+KILL_SECONDS = 60
 
 
 @dataclass(frozen=True)

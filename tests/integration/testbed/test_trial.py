@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,7 +13,8 @@ import psutil
 import pytest
 
 TESTS = Path(__file__).parents[2]
-SECONDS = 240
+SECONDS = 600
+DEADLINE_SECONDS = 60
 
 
 @pytest.fixture
@@ -36,6 +38,7 @@ def left_behind(folder: Path) -> list[int]:
     return left
 
 
+@pytest.mark.timeout(0)  # of its own
 def test_the_trial(folder: Path) -> None:
     path = os.pathsep.join([str(TESTS), os.environ.get("PYTHONPATH", "")])
     result = subprocess.run(
@@ -54,4 +57,7 @@ def test_the_trial(folder: Path) -> None:
         assert (action["wrong"], action["overtaken"]) == (0, 0)
     assert "\x1b" not in result.stdout
     assert list(folder.iterdir()) == []
-    assert left_behind(folder) == []
+    deadline = time.monotonic() + DEADLINE_SECONDS
+    while left := left_behind(folder):  # what was killed last is in the process table for another moment
+        assert time.monotonic() < deadline, left
+        time.sleep(0.05)

@@ -15,8 +15,8 @@ import yaml
 
 from testbed.services.ports import free_port
 
-_READY_SECONDS = 30.0
-_STOP_SECONDS = 30.0
+_READY_SECONDS = 120.0
+_STOP_SECONDS = 120.0
 
 
 class ProcessError(RuntimeError):

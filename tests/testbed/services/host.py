@@ -12,7 +12,7 @@ import psutil
 from testbed.reaper import Reaper, kill_all, kill_tree
 from testbed.services.program import SCRIPTS, Description
 
-STOP_SECONDS = 30
+STOP_SECONDS = 120
 LOG_LINES = 25
 
 

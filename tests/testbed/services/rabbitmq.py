@@ -15,7 +15,7 @@ from testbed.services.program import Description
 from testbed.services.runner import choose_runner
 from testbed.services.server import Server
 
-HTTP_SECONDS = 20
+HTTP_SECONDS = 60
 
 
 class RabbitMQServer(Server):

@@ -7,7 +7,7 @@ from typing import Self
 
 from testbed.services.program import Program
 
-START_SECONDS = 90
+START_SECONDS = 180
 POLL_SECONDS = 0.05
 
 

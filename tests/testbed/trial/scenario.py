@@ -15,8 +15,8 @@ from testbed.trial.work import ACTIONS, Work
 _BATCH: Final = 50
 _BATCHES_PER_BURST: Final = 5
 _SECONDS_BETWEEN_BURSTS: Final = 1.0
-_DONE_SECONDS: Final = 120.0
-_DECLARED_SECONDS: Final = 30.0
+_DONE_SECONDS: Final = 300.0
+_DECLARED_SECONDS: Final = 120.0
 _GLANCE_SECONDS: Final = 0.2
 
 
