@@ -35,7 +35,8 @@ POLICIES: dict[str, dict[str, Any]] = {
     **{f"held.{length}": {"concurrency_limit": 1, "admission": "Hold"} for length in (30, 101, 501, 1001)},
     HOSTILE: {"concurrency_limit": 1, "admission": "Hold"},
 }
-expect.set_options(timeout=20_000)
+PATIENCE_MS = 60_000
+expect.set_options(timeout=PATIENCE_MS)
 
 
 @dataclass
@@ -54,10 +55,16 @@ class Stage:
             f"{self.processes.url}/api/v1/executions",
             json={"executions": [execution] * count},
             headers=bearer(SRE),
-            timeout=30,
+            timeout=60,
         )
         data = answer.raise_for_status().json()["data"]
         return [each["id"] for each in data]
+
+    def cancel(self, *ids: int) -> None:
+        """End what was submitted to last until a test has seen it."""
+        for each in ids:
+            url = f"{self.processes.url}/api/v1/executions/{each}/cancel"
+            httpx.post(url, headers=bearer(SRE), timeout=60).raise_for_status()
 
     def configure(self, **sections: Any) -> None:
         """Have the executor follow another configuration."""
@@ -105,6 +112,7 @@ def show(browser: Browser, stage: Stage) -> Iterator[Open]:
 
     def open_page(address: str = "", token: str | None = SRE, scheme: Any = "light") -> Page:
         context = browser.new_context(color_scheme=scheme, viewport={"width": 1360, "height": 820})
+        context.set_default_timeout(PATIENCE_MS)
         contexts.append(context)
         if token:
             context.add_init_script(f"sessionStorage.setItem('attune.token', '{token}')")

@@ -33,9 +33,10 @@ def test_a_submission_shows_without_reloading(stage: Stage, show: Open) -> None:
     expect(page.locator(".connection")).to_have_text("Live")
     expect(row(page, "core.sleep").locator(".running")).to_have_text(re.compile("^0 / 2"))
     page.evaluate("document.body.dataset.same = 'page'")
-    stage.submit("core.sleep", 5, seconds=2)
+    ids = stage.submit("core.sleep", 5, seconds=600)
     expect(row(page, "core.sleep").locator(".waiting")).to_have_text("3")
     expect(row(page, "core.sleep").locator(".running")).to_have_text(re.compile("^2 / 2"))
+    stage.cancel(*reversed(ids))
     expect(row(page, "core.sleep").locator(".waiting")).to_have_text("0")
     expect(row(page, "core.sleep").locator(".running")).to_have_text(re.compile("^0 / 2"))
     assert page.locator("body").get_attribute("data-same") == "page"
@@ -60,7 +61,7 @@ def test_what_calls_for_somebody_is_on_top_and_says_so_in_words(show: Open) -> N
 
 def test_one_queue_in_full_has_an_address(stage: Stage, show: Open) -> None:
     stage.submit("core.sleep", 2, seconds=0.2)
-    ids = stage.submit("core.sleep", 6, seconds=4)
+    ids = stage.submit("core.sleep", 6, seconds=600)
     page = show("#/queue/core.sleep")
     expect(page.locator("h1")).to_have_text("core.sleep")
     running = page.get_by_role("region", name="Runs now").locator("tbody tr")
@@ -73,7 +74,10 @@ def test_one_queue_in_full_has_an_address(stage: Stage, show: Open) -> None:
     ended = page.get_by_role("region", name="Has ended").locator("tbody tr")
     expect(ended.first).to_contain_text("succeeded")
     expect(page.get_by_role("region", name="Change it")).to_contain_text("systemctl reload attune-executor")
+    stage.cancel(*ids[:2])
     expect(waiting).to_have_count(2)  # by itself, as the queue moves on
+    stage.cancel(*reversed(ids[2:]))
+    expect(running).to_have_count(0)
 
 
 def test_who_may_delete_can_cancel_and_nobody_else_is_offered_it(stage: Stage, show: Open) -> None:
@@ -108,7 +112,7 @@ def test_what_is_stuck_is_completed_by_force(stage: Stage, show: Open) -> None:
     expect(dialog).to_have_count(0)
     ended = page.get_by_role("region", name="Has ended").locator("tbody tr", has_text=str(stuck))
     expect(ended).to_contain_text("failed")
-    assert page.get_by_role("button", name=re.compile("Force-complete")).count() == 0
+    expect(page.get_by_role("button", name=re.compile("Force-complete"))).to_have_count(0)
 
 
 def test_without_a_token_it_is_asked_for_and_kept_for_the_tab_alone(show: Open) -> None:
@@ -168,13 +172,13 @@ def test_everything_is_reached_by_keyboard(stage: Stage, show: Open) -> None:
 
 def test_the_theme_follows_the_system_until_one_is_chosen(show: Open) -> None:
     page = show(scheme="dark")
-    ground = "getComputedStyle(document.body).backgroundColor"
-    assert page.evaluate(ground) == "rgb(14, 18, 24)"
+    ground = page.locator("body")
+    expect(ground).to_have_css("background-color", "rgb(14, 18, 24)")
     page.get_by_role("button", name="Light").click()
-    assert page.evaluate(ground) == "rgb(246, 247, 249)"
+    expect(ground).to_have_css("background-color", "rgb(246, 247, 249)")
     page.reload()
     expect(page.get_by_role("button", name="Dark")).to_be_visible()
-    assert page.evaluate(ground) == "rgb(246, 247, 249)"
+    expect(ground).to_have_css("background-color", "rgb(246, 247, 249)")
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -185,12 +189,15 @@ def test_nothing_is_found_wrong_by_axe(stage: Stage, show: Open, scheme: str) ->
     expect(page.locator(".emergency")).to_be_visible()
     judge(page)
     page.keyboard.press("?")
+    expect(page.get_by_role("dialog", name="Keys and signs")).to_be_visible()
     judge(page)
     page.keyboard.press("Escape")
     page.goto(f"{stage.processes.url}/#/queue/held.1001")
     expect(page.get_by_role("region", name="Waits").locator("tbody tr")).to_have_count(25)
     judge(page)
-    judge(show(token=None, scheme=scheme))
+    asked = show(token=None, scheme=scheme)
+    expect(asked.get_by_role("heading", name="Attune asks who you are")).to_be_visible()
+    judge(asked)
     stage.configure()
 
 

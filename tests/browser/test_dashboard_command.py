@@ -59,7 +59,7 @@ def command(stage: Stage, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     file = Path(command.file.removeprefix("file://"))
     assert file.exists()
     command.process.send_signal(signal.SIGINT)
-    rest, _ = command.process.communicate(timeout=10)
+    rest, _ = command.process.communicate(timeout=60)
     assert (command.process.returncode, rest) == (0, "")  # pages that were closed meanwhile are nothing to tell
     assert not file.exists()
 
@@ -73,8 +73,9 @@ def test_the_file_opens_it_without_a_token_in_any_address(browser: Browser, comm
     expect(page.locator(".connection")).to_have_text("Live")
     expect(page.locator(".caller")).to_have_text("viewer")
     assert page.url == f"{command.url}/"
-    stage.submit("core.sleep", 4, seconds=1)
+    ids = stage.submit("core.sleep", 4, seconds=600)
     expect(page.locator('tr[data-action="core.sleep"] .waiting')).to_have_text("2")  # live, through the proxy
+    stage.cancel(*reversed(ids))
     (cookie,) = context.cookies()
     assert (cookie["httpOnly"], cookie["sameSite"]) == (True, "Strict")  # pyright: ignore[reportTypedDictNotRequiredAccess] - browsers tell all
     assert not any(command.key in address or VIEWER in address for address in addresses)
@@ -94,15 +95,16 @@ def test_where_the_file_is_not_the_key_can_be_typed(browser: Browser, command: C
 
 def test_nobody_else_on_the_machine_gets_anything(command: Command) -> None:
     queues = f"{command.url}/api/v1/queues"
-    assert httpx.get(queues).status_code == 401
-    assert httpx.get(queues, headers={"Authorization": f"Bearer {command.key}"}).status_code == 200
-    wrong = httpx.post(f"{command.url}/session", data={"key": "wrong"})
-    assert (wrong.status_code, "set-cookie" in wrong.headers) == (403, False)
-    elsewhere = httpx.post(
-        f"{command.url}/session", data={"key": command.key}, headers={"Origin": "https://evil.example"}
-    )
-    assert elsewhere.status_code == 403
-    rebound = httpx.get(command.url, headers={"Host": "evil.example"})
+    with httpx.Client(timeout=60) as http:
+        assert http.get(queues).status_code == 401
+        assert http.get(queues, headers={"Authorization": f"Bearer {command.key}"}).status_code == 200
+        wrong = http.post(f"{command.url}/session", data={"key": "wrong"})
+        assert (wrong.status_code, "set-cookie" in wrong.headers) == (403, False)
+        elsewhere = http.post(
+            f"{command.url}/session", data={"key": command.key}, headers={"Origin": "https://evil.example"}
+        )
+        assert elsewhere.status_code == 403
+        rebound = http.get(command.url, headers={"Host": "evil.example"})
     assert (rebound.status_code, rebound.json()["code"]) == (403, "foreign_request")
     arguments = Path(f"/proc/{command.process.pid}/cmdline").read_bytes()
     assert command.key.encode() not in arguments

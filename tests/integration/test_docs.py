@@ -30,6 +30,6 @@ def test_the_search_of_the_site_works_from_a_disk_without_a_network(tmp_path: Pa
         page.keyboard.press("/")
         page.keyboard.type("FIFO order violation")
         first = page.locator(".md-search-result__item").first
-        expect(first).to_contain_text("FIFO Order Violation", timeout=20_000)
+        expect(first).to_contain_text("FIFO Order Violation", timeout=60_000)
 
     assert [url for url in asked if not url.startswith("file:")] == []

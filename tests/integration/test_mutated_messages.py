@@ -8,9 +8,8 @@ from collections import Counter
 from collections.abc import AsyncIterator, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any, Final, NamedTuple
-from unittest.mock import patch
+from unittest.mock import Mock, patch
 from uuid import UUID
 
 import aio_pika
@@ -82,7 +81,8 @@ def valid(queue: str, chance: random.Random) -> bytes:
 def messages(count: int) -> list[Sent]:
     """The same ones every time: ids and times of their envelopes come from the seed too."""
     chance = random.Random(SEED)  # noqa: S311 - to be repeated, not to be secret
-    clock = SimpleNamespace(now=lambda _: datetime(2026, 11, 24, tzinfo=UTC))
+    moment = datetime(2026, 11, 24, tzinfo=UTC)
+    clock = Mock(now=Mock(return_value=moment))
     with (
         patch.object(envelope, "uuid4", lambda: UUID(int=chance.getrandbits(128))),
         patch.object(envelope, "datetime", clock),
