@@ -14,7 +14,7 @@ from msgspec import msgpack
 from attune_executor.worker.child_program import HEADER_BYTES, Answer, Call, framed
 
 _START_SECONDS: Final = 60.0
-_END_SECONDS: Final = 2.0
+_END_SECONDS: Final = 10.0
 
 
 class ChildError(Exception):

@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
+from typing import Any
 
 import certifi
 import pytest
@@ -187,9 +188,33 @@ async def test_shell_kills_all_that_it_started_when_its_time_is_up(tmp_path: Pat
 
 async def test_a_cancelled_shell_leaves_nothing_behind(tmp_path: Path) -> None:
     pid_file = tmp_path / "pid"
-    running = asyncio.create_task(shell(command=f"echo $$ > {pid_file}; sleep 60"))
+    running = asyncio.create_task(shell(command=f"sleep 600 & echo $! > {pid_file}; wait"))
     await until(started, pid_file)
     running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+    await until(ended, pid_file)
+
+
+async def test_a_shell_that_is_cancelled_while_it_starts_leaves_nothing_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pid_file, start = tmp_path / "pid", asyncio.create_subprocess_exec
+    runs, may_return = asyncio.Event(), asyncio.Event()
+
+    async def start_slowly(*program: str, **options: Any) -> asyncio.subprocess.Process:
+        process = await start(*program, **options)
+        await until(started, pid_file)
+        runs.set()
+        await may_return.wait()
+        return process
+
+    monkeypatch.setattr(asyncio, "create_subprocess_exec", start_slowly)
+    running = asyncio.create_task(shell(command=f"sleep 600 & echo $! > {pid_file}; wait"))
+    await runs.wait()
+    running.cancel()
+    await asyncio.sleep(0)
+    may_return.set()
     with pytest.raises(asyncio.CancelledError):
         await running
     await until(ended, pid_file)

@@ -42,14 +42,7 @@ async def shell(
         stdin = orjson.dumps(json).decode()
     program = argv if argv is not None else ["/bin/sh", "-c", command or ""]
     try:
-        process = await asyncio.create_subprocess_exec(
-            *program,
-            stdin=PIPE if stdin is not None else asyncio.subprocess.DEVNULL,
-            stdout=PIPE,
-            stderr=PIPE,
-            env={name: value for name, value in os.environ.items() if not name.startswith("ATTUNE__")},
-            start_new_session=True,
-        )
+        process = await _start(program, PIPE if stdin is not None else asyncio.subprocess.DEVNULL)
     except (OSError, ValueError) as error:
         raise ActionError(f"cannot run {program[0]!r}: {error}") from error
     try:
@@ -68,6 +61,27 @@ async def shell(
     if exit_code != 0:
         raise ActionError(_reason(exit_code), **answer)
     return _with_json(answer) if json_output else answer
+
+
+async def _start(program: list[str], stdin: int) -> Process:
+    """Start it; where that is cancelled, it and all that it has started by then are killed."""
+    starting = asyncio.create_task(
+        asyncio.create_subprocess_exec(
+            *program,
+            stdin=stdin,
+            stdout=PIPE,
+            stderr=PIPE,
+            env={name: value for name, value in os.environ.items() if not name.startswith("ATTUNE__")},
+            start_new_session=True,
+        )
+    )
+    try:
+        return await asyncio.shield(starting)
+    except asyncio.CancelledError:
+        # asyncio would kill the program alone, and wait for whatever of the rest holds its output.
+        with suppress(OSError, ValueError):
+            await _kill_group(await starting)
+        raise
 
 
 def _with_json(answer: dict[str, Any]) -> dict[str, Any]:
