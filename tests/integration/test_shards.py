@@ -207,7 +207,7 @@ async def test_whichever_executor_is_asked_estimates_and_health_are_those_of_all
 ) -> None:
     async with cluster(tmp_path, database_url, amqp_url, database, COOPERATIVE) as world:
         one, two = world.executor(), world.executor()
-        await world.until_owners(evenly(one, two), TAKE_OVER_SECONDS)
+        await world.until_owners(evenly(one, two), DEADLINE_SECONDS)
         world.attune.worker(slots=2 * CONCURRENCY * len(REFS))
         for ref in REFS:
             await world.submit_one(one, ref)
@@ -240,13 +240,13 @@ async def test_whichever_executor_is_asked_its_health_is_that_of_all_and_names_w
         # The second is alive, and the first cannot reach it where it says that it is.
         nowhere = f"http://127.0.0.1:{free_port()}"
         two = world.executor({"ATTUNE__API__ADVERTISE_URL": nowhere})
-        await world.until_owners(evenly(one, nowhere), TAKE_OVER_SECONDS)
+        await world.until_owners(evenly(one, nowhere), DEADLINE_SECONDS)
         owned = await world.owners()
         parts = {url: [number for number in sorted(owned) if owned[number][0] == url] for url in (one, nowhere)}
 
         async def settled(url: str) -> dict[str, Any]:
             """The health as soon as who is asked has heard who owns what."""
-            async with asyncio.timeout(TAKE_OVER_SECONDS):
+            async with asyncio.timeout(DEADLINE_SECONDS):
                 while True:
                     health = await world.ask(url, "/api/v1/health")
                     if {each["url"]: each["shards"] for each in health["executors"]} == parts:
@@ -264,7 +264,7 @@ async def test_whichever_executor_is_asked_its_health_is_that_of_all_and_names_w
         assert [shard["shard"] for shard in health["shards"]] == parts[one]
         assert health["unserved_shards"] == []
         # What nobody tells of is shown as the database has it, once that is written.
-        async with asyncio.timeout(TAKE_OVER_SECONDS):
+        async with asyncio.timeout(DEADLINE_SECONDS):
             while set((await world.picture(one))["queues"]) != set(REFS):
                 await asyncio.sleep(0.1)
 
