@@ -53,6 +53,7 @@ try: .venv ## The executor and two workers on this machine, without a cluster: a
 test: .venv check ## Every test: unit, contract, integration, cluster; starts and stops all it needs
 	@$(TESTBED) cluster prepare
 	@$(TESTBED) image build
+	@$(TESTBED) tools
 	@$(RUN) pytest
 
 test-full: .venv ## The proofs that search, in full: hours rather than minutes

@@ -28,7 +28,7 @@ _LIBRARY_OF_THE_DRIVER = "libatomic1"
 @contextmanager
 def chromium() -> Generator[Browser]:
     """A browser without a window and without a past; closed in the end."""
-    program = _program()
+    program = find_program()
     with sync_playwright() as playwright:
         try:
             browser = playwright.chromium.launch(executable_path=program, args=_FLAGS)
@@ -44,8 +44,8 @@ def chromium() -> Generator[Browser]:
             browser.close()
 
 
-def _program() -> str | None:
-    """Which to start; None for Playwright's own."""
+def find_program() -> str | None:
+    """Which to start, installed where that is possible; None for Playwright's own."""
     if can_install():
         # The fonts too: without any, a page has no text.
         browser = [] if any(map(shutil.which, _PROGRAMS)) else ["chromium", "fonts-dejavu-core"]

@@ -6,6 +6,7 @@ from typing import Final
 import typer
 from rich.markup import escape
 
+from testbed import chromium
 from testbed.attune.cli import app as deploy
 from testbed.attune.processes import ProcessError
 from testbed.cluster.cli import app as cluster
@@ -14,13 +15,15 @@ from testbed.debian import PackageError
 from testbed.demo.cli import app as demo
 from testbed.docs.cli import app as docs
 from testbed.golang import GoError
+from testbed.helm import find_helm
 from testbed.images.cli import app as image
 from testbed.images.docker import DockerError
+from testbed.monitoring import promtool
 from testbed.pictures.cli import app as picture
 from testbed.pictures.svg import PictureError
 from testbed.progress import CONSOLE
 from testbed.services.cli import app as services
-from testbed.services.runner import NoRunnerError
+from testbed.services.runner import NoRunnerError, choose_runner
 from testbed.services.server import ServiceError
 from testbed.trial.cli import app as trial
 from testbed.trial.scenario import TrialError
@@ -34,6 +37,16 @@ app.add_typer(deploy, name="deploy")
 app.add_typer(docs, name="docs")
 app.add_typer(picture, name="picture")
 app.add_typer(trial, name="try")
+
+
+@app.command()
+def tools() -> None:
+    """Install what tests need besides a cluster: here its progress is seen, and no test's time runs out meanwhile."""
+    choose_runner()
+    chromium.find_program()
+    if promtool.available():
+        promtool.ensure()
+    find_helm()
 
 
 _EXPLAINED: Final = (

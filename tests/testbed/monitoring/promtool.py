@@ -18,12 +18,21 @@ def promtool(*arguments: str, folder: Path) -> str:
         PackageError: the package should be installable, and was not.
         PromtoolError: it failed.
     """
-    if shutil.which("promtool") is None:
-        debian.ensure_packages(["prometheus"])
+    ensure()
     done = subprocess.run(["promtool", *arguments], capture_output=True, text=True, check=False, cwd=folder)
     if done.returncode != 0:
         raise PromtoolError(f"promtool {' '.join(arguments)}:\n{done.stdout}{done.stderr}")
     return done.stdout + done.stderr
+
+
+def ensure() -> None:
+    """Install it unless it is here.
+
+    Raises:
+        PackageError: the package could not be installed.
+    """
+    if shutil.which("promtool") is None:
+        debian.ensure_packages(["prometheus"])
 
 
 def available() -> bool:
