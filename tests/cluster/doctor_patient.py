@@ -51,6 +51,11 @@ class Patient:
         else:
             self.view.run("create", "--filename=-", stdin=json.dumps(manifest))
 
+    def await_workers(self) -> None:
+        """Return when the pods are those that the Deployment asks for: between two of them there is nothing to find."""
+        seconds = 120
+        self.view.run("rollout", "status", f"deployment/{DEPLOYMENT}", f"--timeout={seconds}s", timeout=seconds + 10)
+
     def change_pods(self, container: Mapping[str, Any], **pod: Any) -> None:
         """Have the pods made anew with these fields."""
         spec = {"containers": [{"name": "worker", **container}], **pod}
