@@ -9,6 +9,9 @@ import socket
 from collections.abc import Callable
 from typing import Final
 
+import structlog
+
+_log: Final = structlog.get_logger("attune.executor")
 _MICROSECONDS: Final = 1_000_000
 
 
@@ -44,4 +47,9 @@ class ServiceManager:
         # An address that begins with @ is in Linux's abstract namespace.
         address = f"\0{self._address[1:]}" if self._address.startswith("@") else self._address
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as speaking:
-            speaking.sendto(text.encode(), address)
+            speaking.setblocking(False)
+            try:
+                speaking.sendto(text.encode(), address)
+            except OSError as error:
+                # A manager that is being replaced hears nothing for a moment; the queues do not depend on it.
+                _log.warning("the service manager could not be told", said=text, error=str(error))

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import structlog
 
 from attune_executor.service_manager import ServiceManager
 
@@ -54,6 +55,14 @@ async def says_nothing() -> None:
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(0.05):
             await ServiceManager().watch(lambda: True)
+
+
+def test_a_manager_that_does_not_hear_harms_nobody(hearing: socket.socket) -> None:
+    program = ServiceManager()
+    hearing.close()
+    with structlog.testing.capture_logs() as logs:
+        program.stopping()
+    assert [(each["log_level"], each["said"]) for each in logs] == [("warning", "STOPPING=1")]
 
 
 async def test_it_hears_that_the_program_serves_and_stops(hearing: socket.socket) -> None:
