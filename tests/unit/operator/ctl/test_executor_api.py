@@ -3,7 +3,8 @@
 import pytest
 
 from attune_operator.ctl.errors import EXIT_REFUSED, EXIT_UNREACHABLE, CtlError, NotFoundError, UsageError
-from attune_operator.ctl.executor_api import guarded, refusal, target_port
+from attune_operator.ctl.executor_api import refusal
+from attune_operator.ctl.executor_entrance import guarded, target_port
 
 POD = {"metadata": {"name": "pod"}, "spec": {"containers": [{"ports": [{"name": "api", "containerPort": 8099}]}, {}]}}
 
