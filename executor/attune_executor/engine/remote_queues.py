@@ -7,10 +7,15 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+import structlog
+
 from attune_executor.domain.pool_size import PoolSize, as_known_best
 from attune_executor.domain.stats import QueueStats
+from attune_executor.ports.journal import JournalError
 from attune_executor.ports.membership import Member
 from attune_executor.ports.peers import PeerError, Peers, QueuesThere
+
+_log = structlog.get_logger("attune.shards")
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +24,47 @@ class RemoteQueues:
 
     stats: Mapping[str, QueueStats] = field(default_factory=dict[str, QueueStats])
     pools: Mapping[str, PoolSize] = field(default_factory=dict[str, PoolSize])
+
+
+class RemoteView:
+    """Keeps what was last heard, and asks again when told to.
+
+    Args:
+        peers: the other executors.
+        stored: what the database has of all actions of some shards, for those that no owner tells of.
+    """
+
+    def __init__(self, peers: Peers, stored: Callable[[Sequence[int]], Awaitable[Sequence[QueueStats]]]) -> None:
+        self._peers = peers
+        self._stored = stored
+        self._asking: asyncio.Task[None] | None = None
+        self.queues = RemoteQueues()
+        """Replaced, never changed, so any thread may read it."""
+
+    def ask(self, shards: Sequence[int], owners: Mapping[Member, Sequence[int]]) -> None:
+        """Ask for the queues of ``shards`` unless that is under way: nobody waits for one who is slow to answer."""
+        if self._asking is not None:
+            if not self._asking.done():
+                return
+            self._asking.result()
+        self._asking = asyncio.create_task(self._hear(shards, owners), name="queues elsewhere")
+
+    async def heard(self) -> None:
+        """Wait for what was asked last."""
+        if self._asking is not None:
+            await asyncio.wait({self._asking})
+
+    async def close(self) -> None:
+        """Ask no more."""
+        if self._asking is not None:
+            self._asking.cancel()
+            await asyncio.wait({self._asking})
+
+    async def _hear(self, shards: Sequence[int], owners: Mapping[Member, Sequence[int]]) -> None:
+        try:
+            self.queues = await ask_owners(self._peers, self._stored, shards, owners)
+        except JournalError as error:
+            _log.warning("the queues of others stay as they were last seen", reason=str(error))
 
 
 async def ask_owners(

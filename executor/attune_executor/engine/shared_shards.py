@@ -17,7 +17,7 @@ from attune_executor.domain.policy import QueuePolicy
 from attune_executor.domain.sharding import divide, shard_of
 from attune_executor.engine.engine import Engine
 from attune_executor.engine.local_shard import LocalShard, OpenShard
-from attune_executor.engine.remote_queues import RemoteQueues, ask_owners
+from attune_executor.engine.remote_queues import RemoteQueues, RemoteView
 from attune_executor.engine.views import UnavailableError
 from attune_executor.ports.broker import BrokerError
 from attune_executor.ports.journal import FencedError, JournalError
@@ -52,7 +52,6 @@ class SharedShards:
     ) -> None:
         self._member = member
         self._membership = membership
-        self._peers = peers
         self._count = count
         self._open = open_shard
         self._declared = dict(policies)
@@ -64,11 +63,14 @@ class SharedShards:
         self._looking: asyncio.Task[None] | None = None
         self._stopping = False
         self._others: Mapping[Member, Sequence[int]] = {}
-        self._asking: asyncio.Task[None] | None = None
+        self._remote = RemoteView(peers, membership.statistics)
         self.engines: dict[int, Engine] = {}
         """Of the shards that serve here, with their policies in force."""
-        self.remote = RemoteQueues()
-        """The queues of the other shards, about a second old; replaced, never changed, so any thread may read it."""
+
+    @property
+    def remote(self) -> RemoteQueues:
+        """The queues of the other shards, about a second old; any thread may read it."""
+        return self._remote.queues
 
     async def start(self) -> None:
         """Join; returns once the shards that were free are served here.
@@ -77,8 +79,7 @@ class SharedShards:
             JournalError: the database is away.
         """
         await self._look_around()
-        if self._asking is not None:
-            await asyncio.wait({self._asking})
+        await self._remote.heard()
         self._looking = asyncio.create_task(self._keep_looking(), name="shards")
         while any(number not in self.engines for number in self._owning):
             await asyncio.wait({self._looking}, timeout=_POLL_SECONDS)
@@ -108,9 +109,7 @@ class SharedShards:
         if self._looking is not None:
             self._looking.cancel()
             await asyncio.wait({self._looking})
-        if self._asking is not None:
-            self._asking.cancel()
-            await asyncio.wait({self._asking})
+        await self._remote.close()
         try:
             await self._membership.leave(self._member.name)
         except JournalError as error:
@@ -189,21 +188,7 @@ class SharedShards:
         if division.give_back in self._turning:
             _log.info("giving a shard back for others to take", shard=division.give_back)
             self._turning[division.give_back].stop()
-        self._ask([number for number in epochs if number not in self._owning])
-
-    def _ask(self, elsewhere: Sequence[int]) -> None:
-        """Ask for the queues of these shards unless that is under way: one who is slow to answer delays no renewal."""
-        if self._asking is not None:
-            if not self._asking.done():
-                return
-            self._asking.result()
-        self._asking = asyncio.create_task(self._hear(elsewhere), name="queues elsewhere")
-
-    async def _hear(self, elsewhere: Sequence[int]) -> None:
-        try:
-            self.remote = await ask_owners(self._peers, self._membership.statistics, elsewhere, self._others)
-        except JournalError as error:
-            _log.warning("the queues of others stay as they were last seen", reason=str(error))
+        self._remote.ask([number for number in epochs if number not in self._owning], self._others)
 
     async def _own(self, number: int, epoch: int) -> None:
         """Take a shard, serve it, and give it back once its engine is told to stop."""
