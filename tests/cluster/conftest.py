@@ -18,7 +18,7 @@ def policies_crd(kubectl: Kubectl) -> Iterator[None]:
     """The committed CRDs, established; each removed afterwards unless it was there before."""
     present = kubectl.run("get", "crd", *_CRDS, "--ignore-not-found", "--output=name")
     kubectl.run("apply", "--kustomize", str(CRD_DIRECTORY))
-    kubectl.run("wait", "crd", *_CRDS, "--for=condition=Established", "--timeout=30s")
+    kubectl.run("wait", "crd", *_CRDS, "--for=condition=Established", "--timeout=60s")
     yield
     for name in _CRDS:
         if name not in present:

@@ -101,13 +101,13 @@ def _disable(patient: Patient, enabled: str = "false") -> None:
 
 def _submit_without_code(patient: Patient) -> None:
     patient.policy("doctor-nowhere", "core.nowhere")
-    patient.view.run("wait", "aqp", "doctor-nowhere", "--for=condition=Ready", "--timeout=20s")
+    patient.view.run("wait", "aqp", "doctor-nowhere", "--for=condition=Ready", "--timeout=60s")
     patient.submit("core.nowhere")
 
 
 def _submit_without_workers(patient: Patient) -> None:
     patient.policy("doctor-nobody", "core.nobody", workers=False)
-    patient.view.run("wait", "aqp", "doctor-nobody", "--for=condition=Ready", "--timeout=20s")
+    patient.view.run("wait", "aqp", "doctor-nobody", "--for=condition=Ready", "--timeout=60s")
     patient.submit("core.nobody")
 
 

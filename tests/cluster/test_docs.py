@@ -113,8 +113,8 @@ def test_a_how_to(typist: Typist, attune: ClusterView, name: str) -> None:
     assert printed
     if name == "emergency":
         assert any(text.endswith("condition met\n") for _, text in printed)
-        attune.run("wait", "aqp/http-get", "--for=jsonpath={.status.maxQueueLength}=20000", "--timeout=20s")
-        attune.run("wait", "aec/executor", "--for=condition=EmergencyMode=False", "--timeout=20s")
+        attune.run("wait", "aqp/http-get", "--for=jsonpath={.status.maxQueueLength}=20000", "--timeout=60s")
+        attune.run("wait", "aec/executor", "--for=condition=EmergencyMode=False", "--timeout=60s")
 
 
 @pytest.mark.usefixtures("examples")

@@ -18,7 +18,7 @@ from testbed.cluster import Kubectl
 pytestmark = pytest.mark.timeout(1800)
 
 CALLER = "attune-caller"
-APPEARS, HEALS = 60.0, 120.0
+APPEARS, HEALS = 180.0, 300.0
 
 
 @pytest.fixture(scope="module")

@@ -118,18 +118,18 @@ def test_the_namespaces_that_are_named_are_served_each_with_workers_of_its_own(
     leader = operators.leader()
 
     # Its Deployment is scaled, and not that of the same name beside the operator.
-    until(lambda: in_force(leader, "core.sleep", 4), 20, leader)
-    until(lambda: team_a.workers() == 2, 20, leader)
+    until(lambda: in_force(leader, "core.sleep", 4), 60, leader)
+    until(lambda: team_a.workers() == 2, 60, leader)
     assert home.workers() == 1
     # Its workers run its executions.
     operators.worker(f"workers.{team_a.name}")
     assert leader.submit("core.sleep", count=3, seconds=0).status_code == 201
-    until(lambda: leader.queue("core.sleep")["total_completed"] == 3, 30, leader)
-    until(lambda: (team_a.ready("sleep") or [""])[0] == "True", 10, leader)
+    until(lambda: leader.queue("core.sleep")["total_completed"] == 3, 60, leader)
+    until(lambda: (team_a.ready("sleep") or [""])[0] == "True", 60, leader)
 
     # An action belongs to its oldest policy, wherever that is.
     home.limit("core.sleep", 9)
-    conflict = until(lambda: r if (r := home.ready("sleep")) and r[1] == "Conflict" else None, 20, leader)
+    conflict = until(lambda: r if (r := home.ready("sleep")) and r[1] == "Conflict" else None, 60, leader)
     assert f"{team_a.name}/sleep" in conflict[2]
     assert in_force(leader, "core.sleep", 4)
 
@@ -137,7 +137,7 @@ def test_the_namespaces_that_are_named_are_served_each_with_workers_of_its_own(
     assert leader.queue("core.echo") is None
     assert f"cannot list ActionQueuePolicies in namespace {team_b.name}: 403" in leader.log()
     team_b.serve()
-    until(lambda: in_force(leader, "core.echo", 1), 20, leader)
+    until(lambda: in_force(leader, "core.echo", 1), 60, leader)
 
 
 def test_all_namespaces_are_served_in_cluster_mode(
@@ -153,10 +153,10 @@ def test_all_namespaces_are_served_in_cluster_mode(
         operators.through(gate, watch__namespaces='["*"]')
         leader = operators.leader()
         team_a.limit("core.sleep", 4)
-        until(lambda: in_force(leader, "core.sleep", 4), 20, leader)
+        until(lambda: in_force(leader, "core.sleep", 4), 60, leader)
         team_a.limit("core.sleep", 5)
-        until(lambda: in_force(leader, "core.sleep", 5), 10, leader)
-        until(lambda: (team_a.ready("sleep") or [""])[0] == "True", 10, leader)
+        until(lambda: in_force(leader, "core.sleep", 5), 60, leader)
+        until(lambda: (team_a.ready("sleep") or [""])[0] == "True", 60, leader)
         watched = {seen.path for seen in gate.seen if seen.watch}
         assert {"/apis/attune.io/v1alpha1/actionqueuepolicies", "/apis/apps/v1/deployments"} <= watched
     finally:

@@ -33,7 +33,7 @@ class Namespace:
     def policy(self, action: str, **spec: Any) -> None:
         name = action.replace(".", "-")
         self.apply("ActionQueuePolicy", name, actionRef=action, **spec)
-        self.run("wait", "aqp", name, "--for=condition=Ready", "--timeout=20s")
+        self.run("wait", "aqp", name, "--for=condition=Ready", "--timeout=60s")
 
     def configure(self, **spec: Any) -> None:
         """What `kubectl patch` sends; the object is made if it is not there yet."""
@@ -134,7 +134,7 @@ def test_the_status_tells_who_executes_and_how_much(leader: OperatorReplica, pla
     place.policy("core.echo", concurrency=1)
     assert answer(leader, "core.echo", 3) == 201
     place.configure()
-    place.run("wait", "aec", "executor", "--for=condition=Ready", "--timeout=20s")
+    place.run("wait", "aec", "executor", "--for=condition=Ready", "--timeout=60s")
 
     status = until(
         lambda: s if (s := place.status("aec", "executor")).get("totals", {}).get("queueLength") == 3 else None,

@@ -144,7 +144,7 @@ def live_a_life(kubectl: Kubectl, namespace: str, leader: OperatorReplica) -> No
     kubectl.apply([deployment])
     kubectl.run("apply", "--filename=-", stdin=json.dumps(policy))
     here = f"--namespace={namespace}"
-    until(lambda: leader.queue("core.sleep"), 20, leader)
+    until(lambda: leader.queue("core.sleep"), 60, leader)
     assert leader.submit("core.sleep").status_code == 201
 
     def scaled() -> bool:
@@ -152,7 +152,7 @@ def live_a_life(kubectl: Kubectl, namespace: str, leader: OperatorReplica) -> No
         waiting = kubectl.run("get", "aqp", "sleep", here, "--output=jsonpath={.status.queueLength}")
         return int(replicas) > 1 and waiting == "1"
 
-    until(scaled, 30, leader)
+    until(scaled, 60, leader)
 
     for emergency in (True, False):
         config = {
@@ -163,7 +163,7 @@ def live_a_life(kubectl: Kubectl, namespace: str, leader: OperatorReplica) -> No
         }
         kubectl.run("apply", "--filename=-", stdin=json.dumps(config))
         condition = f"--for=condition=EmergencyMode={emergency}"
-        kubectl.run("wait", "aec", "executor", here, condition, "--timeout=20s")
+        kubectl.run("wait", "aec", "executor", here, condition, "--timeout=60s")
     kubectl.run("delete", "aqp", "sleep", here)
 
 
@@ -179,7 +179,7 @@ def test_the_operator_needs_what_it_may_do_and_does_nothing_else(
         leader = operators.leader()
         live_a_life(kubectl, namespace, leader)
         wanted = permitted(installed.rules) | _DELEGATED
-        until(lambda: wanted <= needed(gate) | _SELDOM, 20, leader)
+        until(lambda: wanted <= needed(gate) | _SELDOM, 60, leader)
         assert leader.stop() == 0
         forbidden = {(seen.method, seen.path) for seen in gate.seen if seen.status in {401, 403}}
     assert forbidden == set()

@@ -34,7 +34,7 @@ def leader(
         operators.through(gate)
         leader = operators.leader()
         limit(kubectl, namespace, 2)
-        until(lambda: in_force(leader, 2), 20, leader)
+        until(lambda: in_force(leader, 2), 60, leader)
         yield leader
 
 
@@ -90,12 +90,12 @@ def test_an_api_server_that_is_away_is_not_asked_all_the_time(
 
     # Twice a second for the lease, for some seconds once a second for each status, and kopf ever more seldom.
     assert len(asked) < 5 * 2 * OUTAGE_SECONDS, asked
-    until(leader.leads, 10, leader)
+    until(leader.leads, 60, leader)
 
     gate.fault = None
     limit(kubectl, namespace, 3)
     until(lambda: in_force(leader, 3), 60, leader)
-    until(lambda: status_generation(kubectl, namespace) == 2, 20, leader)
+    until(lambda: status_generation(kubectl, namespace) == 2, 60, leader)
 
 
 def test_a_busy_api_server_is_left_alone_for_as_long_as_it_says(
@@ -115,7 +115,7 @@ def test_a_busy_api_server_is_left_alone_for_as_long_as_it_says(
     assert min(pauses) >= 1.9, pauses
     assert len(answered) <= 3 * len(rounds), answered
     assert in_force(leader, 3), "what comes by the watch counts all the same"
-    until(lambda: status_generation(kubectl, namespace) == 2, 20, leader)
+    until(lambda: status_generation(kubectl, namespace) == 2, 60, leader)
 
 
 @pytest.mark.parametrize("answer", [gone, ended], ids=["410 Gone", "ended at once"])
@@ -137,11 +137,11 @@ def test_watches_that_fail_begin_again_at_a_pace(
     mended = time.monotonic()
     gate.fault = None
     limit(kubectl, namespace, 3)
-    until(lambda: in_force(leader, 3), 20, leader)
-    until(lambda: any(seen.watch and seen.status == 200 for seen in policies_asked(gate, mended)), 20, leader)
+    until(lambda: in_force(leader, 3), 60, leader)
+    until(lambda: any(seen.watch and seen.status == 200 for seen in policies_asked(gate, mended)), 60, leader)
     watched = time.monotonic()
     limit(kubectl, namespace, 4)
-    until(lambda: in_force(leader, 4), 20, leader)
+    until(lambda: in_force(leader, 4), 60, leader)
     assert all(seen.watch for seen in policies_asked(gate, watched)), "watched again, not listed"
 
 
@@ -153,7 +153,7 @@ def test_a_change_that_a_watch_has_missed_is_made_good(
     limit(kubectl, namespace, 3)
     gate.fault = None
 
-    until(lambda: in_force(leader, 3), 20, leader)
+    until(lambda: in_force(leader, 3), 60, leader)
 
 
 def test_a_lease_that_somebody_else_has_written_is_kept(
@@ -170,11 +170,11 @@ def test_a_lease_that_somebody_else_has_written_is_kept(
 
     before = lease(kubectl, namespace)
     gate.fault = twice
-    until(lambda: refused == 2, 10, leader)
+    until(lambda: refused == 2, 60, leader)
     refused_at = lease(kubectl, namespace)["renewTime"]
-    until(lambda: lease(kubectl, namespace)["renewTime"] > refused_at, 10, leader)
+    until(lambda: lease(kubectl, namespace)["renewTime"] > refused_at, 60, leader)
 
     assert lease(kubectl, namespace)["holderIdentity"] == before["holderIdentity"]
-    until(leader.leads, 10, leader)
+    until(leader.leads, 60, leader)
     limit(kubectl, namespace, 3)
-    until(lambda: in_force(leader, 3), 10, leader)
+    until(lambda: in_force(leader, 3), 60, leader)

@@ -61,4 +61,4 @@ def apply_policy(kubectl: Kubectl, namespace: str, name: str, action_ref: str, *
         "spec": {"actionRef": action_ref, "concurrency": 1, **spec},
     }
     kubectl.apply([manifest])
-    kubectl.run("wait", "aqp", name, f"--namespace={namespace}", "--for=condition=Ready", "--timeout=30s")
+    kubectl.run("wait", "aqp", name, f"--namespace={namespace}", "--for=condition=Ready", "--timeout=60s")
