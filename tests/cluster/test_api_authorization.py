@@ -1,7 +1,6 @@
 """Who may call the API in a cluster: real ServiceAccounts and Roles, judged by a real API server."""
 
 import json
-import re
 import secrets
 import subprocess
 from collections.abc import Iterator, Sequence
@@ -18,7 +17,6 @@ from testbed.cluster import Kubectl
 
 pytestmark = pytest.mark.usefixtures("policies_crd")
 
-HOW_TO = (Path(__file__).resolve().parents[2] / "docs" / "how-to" / "secure.md").read_text(encoding="utf-8")
 USER_ROLES = Path(__file__).resolve().parents[2] / "manifests" / "base" / "user-roles.yaml"
 EXECUTIONS = "actionqueuepolicies/executions"
 FORGOTTEN_SECONDS = 20.0
@@ -103,15 +101,6 @@ def test_an_account_submits_to_the_action_that_its_role_names_and_to_no_other(
     # A token has three parts; the last one is what makes it valid.
     assert token.rpartition(".")[2] not in log
     assert "nobody-has-this" not in log
-
-
-def test_the_role_of_the_how_to(kubectl: Kubectl, namespace: str, leader: OperatorReplica) -> None:
-    (example,) = re.findall(r"^```yaml\n(apiVersion: rbac.*?)^```$", HOW_TO, re.DOTALL | re.MULTILINE)
-    (role,) = yaml.safe_load_all(example)
-    apply_policy(kubectl, namespace, "http-get", "core.http.get")
-    submitter = Account(leader, caller_token(kubectl, namespace, role["metadata"]["name"], role["rules"]))
-    until(lambda: submitter.submit("core.http.get") == 201, FORGOTTEN_SECONDS, leader)
-    assert submitter.submit("core.echo") == 403
 
 
 def test_what_is_taken_away_counts_no_more_within_seconds(
