@@ -54,7 +54,10 @@ class Patient:
     def await_workers(self) -> None:
         """Return when the pods are those that the Deployment asks for: between two of them there is nothing to find."""
         seconds = 120
-        self.view.run("rollout", "status", f"deployment/{DEPLOYMENT}", f"--timeout={seconds}s", timeout=seconds + 10)
+        deployment, limit = f"deployment/{DEPLOYMENT}", f"--timeout={seconds}s"
+        # Who scales them may still have to make good that there are none.
+        self.view.run("wait", deployment, "--for=jsonpath={.spec.replicas}=1", limit, timeout=seconds + 10)
+        self.view.run("rollout", "status", deployment, limit, timeout=seconds + 10)
 
     def change_pods(self, container: Mapping[str, Any], **pod: Any) -> None:
         """Have the pods made anew with these fields."""

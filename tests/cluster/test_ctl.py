@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 from attune_executor.domain.maintenance import Task
-from testbed.attune.attune_here import AttuneHere
 from testbed.attune.attune_program import Attune, apply_policy
 from testbed.attune.callers import EVERYTHING, caller_token
 from testbed.attune.cluster_view import ClusterView
 from testbed.attune.operators import OperatorReplica, Operators, until
+from testbed.attune.warm_attune import WarmAttune
 from testbed.cluster import Kubectl
 
 pytestmark = pytest.mark.usefixtures("policies_crd")
@@ -41,7 +41,7 @@ def workers_of(leader: OperatorReplica) -> list[str]:
 
 @pytest.fixture
 def program(kubectl: Kubectl, namespace: str, leader: OperatorReplica) -> Attune:
-    return AttuneHere(kubectl, namespace, {"ATTUNE_SERVER": leader.url, "ATTUNE_SERVICE_ACCOUNT": CALLER})
+    return WarmAttune(kubectl, namespace, {"ATTUNE_SERVER": leader.url, "ATTUNE_SERVICE_ACCOUNT": CALLER})
 
 
 def test_executions_are_submitted_seen_through_held_and_cancelled(program: Attune, leader: OperatorReplica) -> None:

@@ -9,10 +9,10 @@ import pytest
 from attune_operator.ctl.doctor.finding import Thresholds
 from cluster.doctor_faults import FAULTS, Fault
 from cluster.doctor_patient import Patient, faults
-from testbed.attune.attune_here import AttuneHere
 from testbed.attune.attune_program import Attune
 from testbed.attune.callers import EVERYTHING, caller_token
 from testbed.attune.cluster_view import ClusterView
+from testbed.attune.warm_attune import WarmAttune
 from testbed.cluster import Kubectl
 
 pytestmark = pytest.mark.timeout(1800)
@@ -24,7 +24,7 @@ APPEARS, HEALS = 180.0, 300.0
 @pytest.fixture(scope="module")
 def patient(attune: ClusterView) -> Iterator[Patient]:
     caller_token(attune.kubectl, attune.namespace, CALLER)
-    patient = Patient(attune, AttuneHere(attune.kubectl, attune.namespace, {"ATTUNE_SERVICE_ACCOUNT": CALLER}))
+    patient = Patient(attune, WarmAttune(attune.kubectl, attune.namespace, {"ATTUNE_SERVICE_ACCOUNT": CALLER}))
     patient.prepare()
     yield patient
     patient.clear()
