@@ -10,9 +10,7 @@ import structlog
 from prometheus_client.registry import Collector
 
 from attune_executor.adapters.everybody_here import EverybodyHere
-from attune_executor.adapters.postgres import (
-    check_schema,
-)
+from attune_executor.adapters.postgres import check_schema
 from attune_executor.adapters.token_file import FileAuthorizer
 from attune_executor.api.live import Declared, LiveQueues
 from attune_executor.api.rate_limit import SubmissionLimit

@@ -12,6 +12,7 @@ from typing import Final
 from msgspec import msgpack
 
 from attune_executor.worker.child_program import HEADER_BYTES, Answer, Call, framed
+from attune_executor.worker.environment import for_actions
 
 _START_SECONDS: Final = 60.0
 _END_SECONDS: Final = 10.0
@@ -37,11 +38,16 @@ class Child:
         Its end of the socket is asked, as the kernel closes that before anybody can see the process gone; the exit
         code arrives some turns of the loop later.
         """
-        if self._process is None or self._process.returncode is not None or self._writer is None:
+        if self._writer is None or not self._running:
             return False
         connection = select.poll()
         connection.register(self._writer.get_extra_info("socket"), 0)
         return not connection.poll(0)
+
+    @property
+    def _running(self) -> bool:
+        """Whether it was started, and its exit code has not arrived."""
+        return self._process is not None and self._process.returncode is None
 
     async def ready(self, hello: bytes) -> None:
         """Start it unless it runs, and wait until it can run actions."""
@@ -55,8 +61,7 @@ class Child:
                 *("-P", "-m", "attune_executor.worker.child_program", str(theirs.fileno())),
                 stdin=asyncio.subprocess.DEVNULL,
                 pass_fds=[theirs.fileno()],
-                # The worker's own settings hold credentials.
-                env={name: value for name, value in os.environ.items() if not name.startswith("ATTUNE__")},
+                env=for_actions(),
                 start_new_session=True,
             )
         except OSError as error:
@@ -102,7 +107,7 @@ class Child:
 
     async def retire(self) -> None:
         """Kill it if it is still there: one that ended a while ago may have left its number to another."""
-        if self._process is not None and self._process.returncode is None:
+        if self._running:
             await self.kill()
         else:
             await self._gone()

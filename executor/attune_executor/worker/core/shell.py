@@ -10,6 +10,7 @@ from typing import Annotated, Any, Final
 import orjson
 from pydantic import Field, JsonValue
 
+from attune_executor.worker.environment import for_actions
 from attune_executor.worker.registry import ActionError, action
 
 MAX_OUTPUT_BYTES: Final = 256 * 1024
@@ -71,7 +72,7 @@ async def _start(program: list[str], stdin: int) -> Process:
             stdin=stdin,
             stdout=PIPE,
             stderr=PIPE,
-            env={name: value for name, value in os.environ.items() if not name.startswith("ATTUNE__")},
+            env=for_actions(),
             start_new_session=True,
         )
     )

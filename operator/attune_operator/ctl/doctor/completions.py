@@ -25,10 +25,12 @@ _SLOW: Final = (
 def completions_are_taken(evidence: Evidence) -> Iterator[Finding]:
     """What workers report is committed soon, and does not pile up at the broker."""
     health = evidence.executor
-    for shard in () if health is None else health.shards:
+    if health is None:
+        return
+    for shard in health.shards:
         at_broker = sum(queue.messages for queue in (shard.queues or ())[:2] if queue.consumers)
         late = (shard.reports.oldest_seconds or 0) > _LATE_SECONDS
-        if health is not None and (late or at_broker > _BACKLOG):
+        if late or at_broker > _BACKLOG:
             locked = lock_lines(health)
             yield Finding(
                 "completions-backing-up",
